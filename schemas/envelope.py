@@ -1,0 +1,54 @@
+"""The one envelope of everything on the log: CloudEvents 1.0 in JSON, structured mode."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+CONTENT_TYPE = b"application/cloudevents+json"
+"""Value of the Kafka header `content-type` of every envelope."""
+
+
+class Actor(BaseModel):
+    """Who caused a record: the token's subject, or the system that a topic's ACL names."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    sub: str
+    roles: tuple[str, ...] = ()
+    authorities: tuple[str, ...] = ()
+    agency: str | None = None
+
+
+class Envelope(BaseModel):
+    """A CloudEvent. `time` is aware; on `events` it is the event time of the record that caused it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    specversion: Literal["1.0"] = "1.0"
+    id: str
+    source: str
+    type: str
+    subject: str | None = None
+    time: AwareDatetime
+    datacontenttype: Literal["application/json"] = "application/json"
+    dataschema: str | None = None
+    authority: str | None = None
+    sequence: int | None = None
+    causationid: str | None = None
+    actor: Actor | None = None
+    data: dict[str, Any] = Field(default_factory=dict)
+
+    def to_bytes(self) -> bytes:
+        """Encode for the log; the same envelope always gives the same bytes."""
+        return self.model_dump_json(exclude_none=True).encode()
+
+    @classmethod
+    def from_bytes(cls, value: bytes) -> Envelope:
+        """Decode; raises `pydantic.ValidationError` on anything that is not a CloudEvent of ours."""
+        return cls.model_validate_json(value)
+
+    def at(self) -> datetime:
+        return self.time
