@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
+from pydantic import AwareDatetime, Field, StringConstraints
 
-from schemas.detections import Attachment, Short, Strict, Text, Url
+from schemas.detections import Attachment, Short, Strict, Url
 from schemas.ids import Slug
 
 Words = Annotated[str, StringConstraints(min_length=1, max_length=20_000, pattern=r"\S")]
