@@ -20,7 +20,7 @@ from regulations.working_time.errors import YearUnknown
 from regulations.working_time.hours import DayHours
 from regulations.working_time.wording import weekday_of
 
-EVE = "сокращён на час: накануне нерабочего праздничного дня {:%d.%m} (статья 95 ТК РФ)"
+EVE = "сокращён на час (статья 95 ТК РФ): накануне нерабочего праздничного дня {:%d.%m}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class _Year:
             traded_for = self.traded_for[day]
             why = f"рабочий день вместо {weekday_of(traded_for)} {traded_for:%d.%m.%Y}"
             short = day in self.short
-            why += ", сокращён на час, как был бы и тот день (статья 95 ТК РФ)" if short else ""
+            why += ", сокращён на час (статья 95 ТК РФ), как был бы и тот день" if short else ""
             return Ruling(day, "short" if short else "working", why, as_on=traded_for, decreed=True)
         if day in self.off:
             return Ruling(day, "off", self.off[day])
@@ -118,7 +118,7 @@ class Calendar:
         for eve in filter(None, (ruling.date, ruling.as_on)):
             holiday = self._entries.get(eve + ONE_DAY)
             if holiday is not None and holiday.shortens:
-                name = f" ({holiday.why})"
-                why = "; ".join(filter(None, (ruling.why, EVE.format(holiday.date) + name)))
+                shorter = f"{EVE.format(holiday.date)} – {holiday.why}"
+                why = "; ".join(filter(None, (ruling.why, shorter)))
                 return Ruling(ruling.date, "short", why, as_on=ruling.as_on, decreed=ruling.decreed)
         return ruling

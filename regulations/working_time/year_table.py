@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from itertools import accumulate
 from zoneinfo import ZoneInfo
 
-from regulations.working_time.instants import EPOCH, ZERO, elapsed, instant
+from regulations.working_time.instants import ZERO, elapsed, instant
 from regulations.working_time.segment import Segment
 
 
@@ -51,5 +51,4 @@ class YearTable:
 def _steady_opening(segment: Segment, zone: ZoneInfo) -> datetime | None:
     """Return the local opening, if the wall clock runs evenly until closing, so that plain addition is right."""
     opens, closes = (at.astimezone(zone) for at in (segment.from_at, segment.to_at))
-    steady = opens.utcoffset() == closes.utcoffset() and not opens.fold and not closes.fold
-    return opens if steady and elapsed(opens) + EPOCH == segment.from_at else None
+    return opens if opens.utcoffset() == closes.utcoffset() else None
