@@ -5,7 +5,6 @@ import json
 import pytest
 
 from regulations.working_time import year_summary
-from regulations.working_time.library_years import decreed_years
 from tests.unit.working_time.given import federal, schedule_of
 
 # Working days and hours of the year, then of each month.
@@ -24,7 +23,7 @@ NORMS = {
     2024: (248, 1979),
     2025: (247, 1972),
     2026: (247, 1972),
-    2027: (247, 1972),
+    2027: (247, 1972),  # as computed from the library; not yet compared with a printed calendar
 }
 MONTHS = {
     2018: "17/136 19/151 20/159 21/167 20/159 20/159 22/176 23/184 20/160 23/184 21/168 21/167",
@@ -39,7 +38,7 @@ MONTHS = {
 }
 
 
-@pytest.mark.parametrize("year", decreed_years())
+@pytest.mark.parametrize("year", NORMS)
 def test_the_norm_of_the_year_is_the_official_one(year):
     norm = year_summary("nenets", federal(), year)["norm"]
     assert (norm["working_days"], norm["hours"]) == NORMS[year]
@@ -53,7 +52,7 @@ def test_the_norm_of_every_month_is_the_official_one(year):
 
 def test_the_presidents_non_working_days_of_2020_do_not_change_the_norm():
     # 30.03–30.04, 06–08.05, 24.06 and 01.07.2020 were non-working by decrees of the President, not days off by the
-    # Labour Code: the Ministry of Labour left the norm as it was. An authority that rested gives them as its own days.
+    # Labour Code; the calendars printed for 2020 keep 1979. An authority that rested gives them as days of its own.
     assert year_summary("nenets", federal(), 2020)["norm"]["hours"] == 1979
 
 
