@@ -119,11 +119,16 @@ class Escalation(Datum):
 
 
 class Shortcomings(Datum):
+    """`to`: posts or ranks of leaders, chosen by field; `agency_head`: the head of the agency hears of it too."""
+
     paragraph: Paragraph
     to: tuple[str, ...]
+    agency_head: bool = False
 
 
 class LawEnforcement(Datum):
+    """Of crime in preparation and other unlawful acts, seen in official accounts, law enforcement is told at once."""
+
     paragraph: Paragraph
 
 
@@ -147,14 +152,36 @@ class Summary(Datum):
 
 
 class Rating(Datum):
+    """A rating of executors. Its period is our reading where the text states none."""
+
     paragraph: Paragraph
     period: Period = "quarter"
     to: str
+    indicators: tuple[Literal["quality", "in_time", "activity", "mean_time"], ...] = ()
     agreed_by_committee: bool = True
 
 
 class Cases(Datum):
+    """Success cases: proposed, agreed, published, reported."""
+
     paragraph: Paragraph
+
+
+class Analysis(Datum):
+    """What the coordinator works out from the messages beside the summary."""
+
+    paragraph: Paragraph
+    tells: tuple[Literal["conflicts", "best_practices", "problem_fields"], ...]
+
+
+class Official(Datum):
+    """What the text asks of the official responsible for this work, and of executors' substitutes.
+
+    `not_below` None: no rank is asked. `substitutes`: the paragraph that wants absences provided for.
+    """
+
+    not_below: Literal["deputy_head"] | None = None
+    substitutes: Paragraph | None = None
 
 
 class Registers(Datum):
@@ -187,11 +214,17 @@ class Words(Datum):
 
 
 class ParagraphNote(Datum):
-    """Where a paragraph lives in the system, or why it asks nothing of software."""
+    """Where a paragraph lives in the system, or why it asks nothing of software: one of the two.
 
-    paragraph: str
+    `part`: the regulation itself, or the document that enacted it (its paragraphs are numbered from 1 as well).
+    `about`: our own words on what it is about. `lives`: places in this act (`rules.answer`, `dismissal`), in the
+    authority's file (`authority.agencies`), or rooms of the system (`workflow`). `nothing`: the reason, in Russian.
+    """
+
+    paragraph: Paragraph
+    part: Literal["regulation", "enactment"] = "regulation"
     about: str
-    lives: str | None = None
+    lives: tuple[str, ...] = ()
     nothing: str | None = None
 
 
@@ -202,7 +235,13 @@ class Act(Datum):
     title: str
     number: str | None = None
     adopted: date
+    enactment: str = "акт"
+    """What the document is called that enacted the regulation (указ, постановление, приказ)."""
+    name: str = "Положение"
+    """What the text calls itself."""
     channels: tuple[str, ...] = ()
+    other_channels: bool = False
+    """Whether the text lets other channels in beside those it names."""
     words: Words
     rules: dict[RuleName, Rule]
     returning: Returning
@@ -221,7 +260,15 @@ class Act(Datum):
     cases: Cases | None = None
     registers: Registers = Registers()
     answerable: Answerable
+    analysis: Analysis | None = None
+    satisfaction_paragraph: Paragraph | None = None
+    """Authors are asked whether they are satisfied."""
+    appeals_law_paragraph: Paragraph | None = None
+    """The law on citizens' appeals is excluded; None: the text is silent."""
+    channels_paragraph: Paragraph | None = None
+    official: Official = Official()
     official_paragraph: Paragraph
+    """Who is responsible for this work and who works; where the regulation is silent, that of its enactment."""
     detection_paragraph: Paragraph
     """Who detects, and what counts as detection (reading 2)."""
     routing_paragraph: Paragraph
