@@ -72,9 +72,7 @@ def _download(cache: Path, console: Console) -> list[Path]:
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        _sweep(cache)
-        staging = cache / f".otklik-fetch-{os.getpid()}"
-        staging.mkdir(exist_ok=True)
+        staging = _staging(cache)
         console.print(f"Скачивается Apache Kafka {KAFKA_VERSION} (около 45 МБ; один раз, дальше сеть не нужна)")
         with Progress(*columns, console=console, transient=True) as progress:
             overall = progress.add_task("список файлов …", total=None)
@@ -100,10 +98,15 @@ def _download(cache: Path, console: Console) -> list[Path]:
         shutil.rmtree(staging, ignore_errors=True)
         return _cached_jars(cache)
     except (requests.RequestException, _NotCachedError) as error:
+        certificates = (
+            " Сертификату сети не верят: укажите свой набор корневых в REQUESTS_CA_BUNDLE."
+            if "CERTIFICATE_VERIFY_FAILED" in str(error)
+            else ""
+        )
         raise StartError(
             f"Не удалось скачать Apache Kafka {KAFKA_VERSION}: {_first_line(error)}\nПроверьте сеть и прокси и повторите"
             " запуск: скачанное не пропадёт. Без сети: задайте OTKLIK_KAFKA=узел:порт своего брокера, либо скопируйте"
-            f" каталог {cache} с машины, где запуск уже удался."
+            f" каталог {cache} с машины, где запуск уже удался.{certificates}"
         ) from error
     except OSError as error:
         raise StartError(
@@ -112,15 +115,22 @@ def _download(cache: Path, console: Console) -> list[Path]:
         ) from error
 
 
-def _sweep(cache: Path) -> None:
-    for staging in cache.glob(".otklik-fetch-*"):
-        pid = int(staging.name.rpartition("-")[2])
+def _staging(cache: Path) -> Path:
+    """A directory of this process alone; it takes over what a killed or failed fetch had got."""
+    mine = cache / f".otklik-fetch-{os.getpid()}"
+    for other in cache.glob(".otklik-fetch-*"):
         try:
-            os.kill(pid, 0)
+            os.kill(int(other.name.rpartition("-")[2]), 0)
         except ProcessLookupError:
-            shutil.rmtree(staging, ignore_errors=True)
+            if mine.exists():
+                shutil.rmtree(other, ignore_errors=True)
+            else:
+                other.rename(mine)
         except PermissionError:
             continue
+    mine.mkdir(exist_ok=True)
+    _discard_broken(mine)
+    return mine
 
 
 def _discard_broken(staging: Path) -> None:

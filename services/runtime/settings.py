@@ -53,13 +53,13 @@ class Settings(BaseSettings):
         description="адрес базы PostgreSQL: postgresql://пользователь:пароль@узел:порт/база",
     )
     partitions: int = Field(
-        default_factory=lambda chosen: 4 if chosen.get("environment") == "embedded" else 24,
+        default_factory=lambda chosen: 4 if chosen["environment"] == "embedded" else 24,
         ge=1,
         le=1000,
         description="число партиций тем с ключом message_id; задаётся однажды и навсегда",
     )
     replication: int = Field(
-        default_factory=lambda chosen: 1 if chosen.get("environment") == "embedded" else 3,
+        default_factory=lambda chosen: 1 if chosen["environment"] == "embedded" else 3,
         ge=1,
         le=9,
         description="число копий каждой партиции",
@@ -168,13 +168,17 @@ def load_settings(**chosen: Any) -> Settings:
     try:
         return Settings(**chosen)
     except ValidationError as error:
-        faults = "\n".join(f"  {_place(fault['loc'])}: {_in_russian(fault)}" for fault in error.errors())
+        faults = "\n".join(
+            f"  {_place(fault['loc'])}: {_in_russian(fault)}"
+            for fault in error.errors()
+            # A default that follows from a faulty value is no fault of its own.
+            if fault["type"] != "default_factory_not_called"
+        )
         raise SettingsError(f"Настройки не годятся, исправьте переменные окружения:\n{faults}") from None
 
 
 def _port(chosen: Mapping[str, Any], offset: int) -> int:
-    # A `port_base` that failed its own validation is absent here; its fault is reported, and this value is never used.
-    return int(chosen.get("port_base", 8000)) + offset
+    return int(chosen["port_base"]) + offset
 
 
 def _shown(value: object) -> str:

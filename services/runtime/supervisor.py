@@ -302,7 +302,7 @@ class Supervisor:
                 break
 
     def _say(self, text: str) -> None:
-        self._console.print(text, highlight=False)
+        self._console.print(text, highlight=False, soft_wrap=True)
 
 
 async def stop_leftover(pid_file: Path, *, grace: float) -> bool:

@@ -195,17 +195,27 @@ async def test_no_network_on_the_first_fetch_is_said_and_leaves_no_half(
 async def test_a_jar_cut_short_by_a_kill_is_not_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     jars = await fetch_kafka()
     cache = next(parent for parent in jars[0].parents if parent.name == "org").parent
-    for file in cache.rglob("*"):
-        if file.is_file() and file.suffix in {".jar", ".pom"}:
-            place = tmp_path / file.relative_to(cache)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(file.read_bytes())
+    await asyncio.to_thread(
+        shutil.copytree, cache, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".otklik-*")
+    )
     monkeypatch.setenv("M2_REPO", str(tmp_path))
     monkeypatch.setattr(kafka_jars, "MAVEN_CENTRAL_URL", f"http://127.0.0.1:{free_port()}")
     whole = await fetch_kafka()
     whole[0].write_bytes(whole[0].read_bytes()[: 1 << 20])
     with pytest.raises(StartError, match="Не удалось скачать"):
         await fetch_kafka()
+
+
+async def test_what_a_killed_fetch_had_got_is_taken_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    jars = await fetch_kafka()
+    cache = next(parent for parent in jars[0].parents if parent.name == "org").parent
+    # A pid beyond what Linux gives: a process that is dead for certain.
+    left = tmp_path / ".otklik-fetch-99999999"
+    await asyncio.to_thread(shutil.copytree, cache, left, ignore=shutil.ignore_patterns(".otklik-*"))
+    monkeypatch.setenv("M2_REPO", str(tmp_path))
+    monkeypatch.setattr(kafka_jars, "MAVEN_CENTRAL_URL", f"http://127.0.0.1:{free_port()}")
+    assert len(await fetch_kafka()) == len(jars)
+    assert not left.exists()
 
 
 async def test_overrides_reach_the_broker(tmp_path: Path) -> None:

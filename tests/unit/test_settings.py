@@ -1,5 +1,6 @@
 """Settings come from the environment, are validated, and say in Russian what is wrong."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,6 @@ from services.runtime.settings import Settings, SettingsError, load_settings
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    import os
-
     for name in [name for name in os.environ if name.startswith("OTKLIK_")]:
         monkeypatch.delenv(name)
 
@@ -64,6 +63,12 @@ def test_every_fault_is_named_with_its_variable(monkeypatch: pytest.MonkeyPatch)
         load_settings()
     for word in ("OTKLIK_PORT_BASE", "целое число", "OTKLIK_CLOCK", "OTKLIK_KAFKA", "host:port", "OTKLIK_PREFIX"):
         assert word in str(refused.value)
+
+
+def test_what_follows_from_a_fault_is_no_fault_of_its_own() -> None:
+    with pytest.raises(SettingsError) as refused:
+        load_settings(port_base=80)
+    assert str(refused.value).splitlines()[1:] == ["  OTKLIK_PORT_BASE: 80 — нужно не меньше 1024"]
 
 
 def test_a_wrong_database_address_does_not_show_its_password() -> None:

@@ -1,0 +1,139 @@
+"""`otklik up`: the whole system on this machine, with embedded Kafka and PostgreSQL, until Ctrl-C."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import typer
+from rich.console import Console
+from rich.table import Table
+
+import regulations
+from services.runtime.embedded import EmbeddedKafka, EmbeddedPostgres, fetch_kafka
+from services.runtime.settings import ENV_PREFIX, SERVICE_PORTS, ClockKind, Settings, SettingsError, load_settings
+from services.runtime.supervisor import ChildProcess, StartError, Supervisor, answers
+from services.runtime.tokens import Claims, local_token
+
+_READY_TIMEOUT_S = 120.0
+_DEMO_TOKEN_TTL = timedelta(hours=1)
+
+
+def up(
+    clock: Annotated[
+        str, typer.Option(help="real — настоящее время; simulated — двигается командой otklik clock")
+    ] = "",
+    now: Annotated[str, typer.Option(help="с какого момента идут условные часы, например 2026-11-16T09:00+03:00")] = "",
+    demo: Annotated[bool, typer.Option("--demo", help="провести через систему показательные сообщения")] = False,
+) -> None:
+    """Поднять всю систему: Kafka, PostgreSQL и четыре службы; остановка — Ctrl-C."""
+    console = Console(stderr=True)
+    try:
+        settings = _settings(clock)
+        started_at = _instant(now, settings.clock)
+        asyncio.run(_up(settings, started_at, demo=demo, console=console))
+    except (SettingsError, StartError) as error:
+        console.print("[red]Не запускается.[/]")
+        console.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(1) from error
+
+
+async def _up(settings: Settings, now: datetime | None, *, demo: bool, console: Console) -> None:
+    async with Supervisor(settings.data, console=console) as supervisor:
+        if not os.environ.get(ENV_PREFIX + "KAFKA"):
+            await fetch_kafka(console)
+            await supervisor.start(
+                EmbeddedKafka(settings.data, settings.kafka_port, settings.kafka_controller_port, console=console)
+            )
+        if not os.environ.get(ENV_PREFIX + "POSTGRES"):
+            await supervisor.start(EmbeddedPostgres(settings.data, settings.postgres_port))
+
+        # Imported here: `otklik --help` needs neither the law nor Kafka's client.
+        from services.cli.bootstrap import bootstrap
+
+        with console.status("темы, право, ключ …"):
+            await bootstrap(settings, clock=settings.clock, now=now)
+
+        environment = _environment(settings)
+        for service in SERVICE_PORTS:
+            await supervisor.start(
+                ChildProcess(
+                    service,
+                    [sys.executable, "-m", f"services.{service}"],
+                    run=supervisor.run,
+                    log=supervisor.logs / f"{service}.log",
+                    environment=environment,
+                    ready=answers(f"{settings.url(service)}/readyz"),
+                    ready_timeout=_READY_TIMEOUT_S,
+                )
+            )
+        if demo:
+            await _play(settings, now, console)
+        _show_addresses(settings, console)
+        await supervisor.until_stopped()
+
+
+async def _play(settings: Settings, now: datetime | None, console: Console) -> None:
+    from services.demo.script import Refusal, play
+
+    key = settings.local_key
+    if key is None:
+        raise StartError("--demo ходит с токенами местного ключа, а задан настоящий издатель (OTKLIK_OIDC_ISSUER).")
+    everywhere = tuple(sorted(file.stem for file in (Path(regulations.__file__).parent / "authorities").glob("*.toml")))
+
+    def token(role: str, authority: str, agency: str | None) -> str:
+        authorities = everywhere if authority == "*" else (authority,)
+        claims = Claims(sub=f"demo-{role}", authorities=authorities, roles=(role,), agency=agency)
+        return local_token(key, claims, now=datetime.now(UTC), ttl=_DEMO_TOKEN_TTL)
+
+    try:
+        await play(settings, token, now=now, console=console)
+    except (Refusal, httpx.HTTPError) as error:
+        raise StartError(
+            f"Показ прерван: {error or type(error).__name__}\nЖурналы: {settings.data / 'logs'}"
+        ) from error
+
+
+def _settings(clock: str) -> Settings:
+    """Settings of an embedded run: the environment, and what `up` itself decides."""
+    chosen: dict[str, object] = {"environment": "embedded"}
+    if clock:
+        chosen["clock"] = clock
+    settings = load_settings(**chosen)
+    # Absolute: the children and the commands of other directories mean the same place.
+    return settings.model_copy(update={"data": settings.data.resolve()})
+
+
+def _environment(settings: Settings) -> Mapping[str, str]:
+    """What the services are started with: all that `up` has decided, so that each child reads the same settings."""
+    decided = ("environment", "partitions", "replication", "clock", "data", "kafka", "postgres", "port_base", "prefix")
+    values = settings.model_dump()
+    return dict(os.environ) | {ENV_PREFIX + name.upper(): str(values[name]) for name in decided}
+
+
+def _instant(text: str, clock: ClockKind) -> datetime | None:
+    if not text:
+        return None
+    if clock != "simulated":
+        raise SettingsError("--now имеет смысл только с --clock simulated: настоящее время задаёт брокер.")
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise SettingsError(f"--now {text}: нужен момент вида 2026-11-16T09:00+03:00") from None
+    if instant.tzinfo is None:
+        raise SettingsError(f"--now {text}: укажите смещение от UTC, например {text}+03:00")
+    return instant
+
+
+def _show_addresses(settings: Settings, console: Console) -> None:
+    table = Table(title="Отклик работает; остановка — Ctrl-C", title_justify="left", show_header=False, box=None)
+    for service in SERVICE_PORTS:
+        table.add_row(service, settings.url(service), f"{settings.url(service)}/docs")
+    table.add_row("Kafka", settings.kafka, f"темы {settings.prefix}.*")
+    table.add_row("PostgreSQL", settings.postgres.rpartition("@")[2])
+    table.add_row("данные", str(settings.data), f"журналы — {settings.data / 'logs'}")
+    console.print(table)
