@@ -48,6 +48,11 @@ def invalid(faults: Iterable[Fault], detail: str = "Данные не годят
     return ProblemError(problem("invalid", "Данные не годятся", 422, detail, errors=tuple(faults)))
 
 
+def too_old(fault: Fault, detail: str) -> ProblemError:
+    """422: an instant that lies further back than the authority allows."""
+    return ProblemError(problem("detection-too-old", "Слишком давно", 422, detail, errors=(fault,)))
+
+
 def too_large(limit: int) -> ProblemError:
     """413; `limit` in bytes."""
     detail = f"Тело запроса больше {limit} байт."
@@ -61,12 +66,16 @@ def unsupported(accepted: str) -> ProblemError:
     return ProblemError(told, {"Accept-Post": accepted})
 
 
-def unavailable(retry_after: int = 1, detail: str | None = None) -> ProblemError:
-    """503; `retry_after` in seconds."""
-    told = problem(
-        "unavailable", "Временно не принимается", 503, detail or "Журнал сейчас не принимает записей: повторите позже."
-    )
+def unavailable(retry_after: int = 1, detail: str | None = None, command_id: str | None = None) -> ProblemError:
+    """503; `retry_after` in seconds; `command_id` of a command that may be repeated under it."""
+    words = detail or "Журнал сейчас не принимает записей: повторите позже."
+    told = problem("unavailable", "Временно не принимается", 503, words, command_id=command_id)
     return ProblemError(told, {"Retry-After": str(retry_after)})
+
+
+def not_in_time(command_id: str | None, detail: str) -> ProblemError:
+    """504: it is on the log, and what became of it is not known yet."""
+    return ProblemError(problem("outcome-unknown", "Исход пока не известен", 504, detail, command_id=command_id))
 
 
 def pointer(location: Sequence[int | str]) -> str:
