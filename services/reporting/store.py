@@ -1,0 +1,170 @@
+"""The store: a batch's rows, written in the transaction that also stores the positions of its topics."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Table, Uuid, and_, any_, bindparam, func, literal, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from services.reporting import tables
+from services.reporting.projections.fold import Rows, Told, deadlines_of, fold, messages_of
+from services.reporting.projections.register import Row
+
+TOPICS = ("events", "deadlines")
+
+
+async def apply(connection: AsyncConnection, told: Sequence[Told]) -> None:
+    """Fold a batch into the tables, inside the caller's transaction. The records of one partition come in the order of
+    the log; those of other partitions and of the other topic may stand anywhere between."""
+    messages = await _messages(connection, messages_of(told))
+    known = await _deadlines(connection, deadlines_of(told))
+    await _write(connection, fold(told, messages, known))
+
+
+async def _messages(connection: AsyncConnection, ids: set[str]) -> dict[str, Row]:
+    if not ids:
+        return {}
+    table = tables.register
+    found = await connection.execute(
+        select(table).where(table.c.message_id == any_(_uuids(ids)), table.c.until.is_(None))
+    )
+    return {row["message_id"]: Row.of(row) for row in found.mappings()}
+
+
+async def _deadlines(connection: AsyncConnection, ids: set[str]) -> dict[str, dict[str, Any]]:
+    if not ids:
+        return {}
+    table = tables.deadlines
+    found = await connection.execute(select(table).where(table.c.deadline_id == any_(_uuids(ids))))
+    return {row["deadline_id"]: dict(row) for row in found.mappings()}
+
+
+def _uuids(ids: set[str]) -> Any:
+    return literal(sorted(ids), ARRAY(Uuid(as_uuid=False)))
+
+
+async def _write(connection: AsyncConnection, rows: Rows) -> None:
+    await _write_register(connection, rows.register)
+    await _add(connection, tables.posts, rows.posts)
+    await _add(connection, tables.story, rows.story)
+    await _add(connection, tables.counted, rows.counted)
+    await _put(connection, tables.deadlines, list(rows.deadlines.values()))
+    await _add(connection, tables.deadline_events, rows.deadline_events)
+    await _write_shared(connection, rows)
+
+
+async def _write_register(connection: AsyncConnection, versions: Sequence[Row]) -> None:
+    """Each version ends when the next one begins; the one before the batch's first is ended in the table."""
+    if not versions:
+        return
+    begins = {(row.message_id, row.sequence): row.at for row in versions}
+    written = [row.columns() | {"until": begins.get((row.message_id, row.sequence + 1))} for row in versions]
+    ended = [
+        {"ended_message": row.message_id, "ended_sequence": row.sequence - 1, "ended_at": row.at}
+        for row in versions
+        if row.sequence > 1 and (row.message_id, row.sequence - 1) not in begins
+    ]
+    table = tables.register
+    if ended:
+        which = and_(table.c.message_id == bindparam("ended_message"), table.c.sequence == bindparam("ended_sequence"))
+        await connection.execute(update(table).where(which).values(until=bindparam("ended_at")), ended)
+    await _add(connection, table, written)
+
+
+async def _write_shared(connection: AsyncConnection, rows: Rows) -> None:
+    """The few rows that several partitions may write: whoever comes first, the same row comes of it."""
+    if rows.periods:
+        write = insert(tables.periods)
+        newer = write.excluded.sequence > tables.periods.c.sequence
+        await connection.execute(
+            write.on_conflict_do_update(
+                index_elements=["period_id"], set_=_excluded(write, tables.periods), where=newer
+            ),
+            list(rows.periods.values()),
+        )
+    if rows.amendments:
+        write = insert(tables.amendments)
+        earliest = func.least(tables.amendments.c.at, write.excluded.at)
+        ordered = sorted(rows.amendments, key=lambda row: (row["authority"], row["number"]))
+        await connection.execute(
+            write.on_conflict_do_update(index_elements=["authority", "number"], set_={"at": earliest}), ordered
+        )
+    if rows.reached:
+        write = insert(tables.reached)
+        latest = {
+            name: func.greatest(tables.reached.c[name], write.excluded[name]) for name in ("reached_at", "event_at")
+        }
+        ordered = sorted(rows.reached.values(), key=lambda row: (row["topic"], row["partition"]))
+        await connection.execute(
+            write.on_conflict_do_update(index_elements=["topic", "partition"], set_=latest), ordered
+        )
+
+
+async def _add(connection: AsyncConnection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    if rows:
+        await connection.execute(insert(table).on_conflict_do_nothing(), list(rows))
+
+
+async def _put(connection: AsyncConnection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    if rows:
+        write = insert(table)
+        keys = [column.name for column in table.primary_key]
+        await connection.execute(
+            write.on_conflict_do_update(index_elements=keys, set_=_excluded(write, table)), list(rows)
+        )
+
+
+def _excluded(write: Any, table: Table) -> dict[str, Any]:
+    return {column.name: write.excluded[column.name] for column in table.columns if not column.primary_key}
+
+
+async def reached_by_all(connection: AsyncConnection, partitions: int) -> datetime | None:
+    """The instant that every partition of `events`, and sla on each as far as it tells, has reached; None before that."""
+    table = tables.reached
+    events = table.c.topic == "events"
+    told = (
+        await connection.execute(
+            select(
+                func.count().filter(events),
+                func.min(table.c.event_at).filter(events),
+                func.min(table.c.reached_at).filter(table.c.topic == "deadlines"),
+            )
+        )
+    ).one()
+    if told[0] < partitions or told[1] is None:
+        return None
+    reached: datetime = told[1] if told[2] is None else min(told[1], told[2])
+    return reached
+
+
+async def undecided_until(connection: AsyncConnection, authorities: Sequence[str], at: datetime) -> bool:
+    """Whether a duty was due before `at` of which sla has not said yet that it was met or breached."""
+    table = tables.deadlines
+    found = await connection.execute(
+        select(table.c.deadline_id)
+        .where(table.c.authority.in_(authorities), table.c.state == "open", table.c.due_at < at, ~table.c.window)
+        .limit(1)
+    )
+    return found.first() is not None
+
+
+async def wait_for_sequence(engine: AsyncEngine, message_id: str, sequence: int, seconds: float) -> bool:
+    """Wait until the message's event of that sequence is folded; False when it is not within `seconds`."""
+    table = tables.register
+    ends = time.monotonic() + seconds
+    while True:
+        async with engine.connect() as connection:
+            stands = await connection.scalar(
+                select(table.c.sequence).where(table.c.message_id == message_id, table.c.until.is_(None))
+            )
+        if stands is not None and stands >= sequence:
+            return True
+        if time.monotonic() >= ends:
+            return False
+        await asyncio.sleep(0.05)
