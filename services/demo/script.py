@@ -78,7 +78,7 @@ class Desk:
         answer.raise_for_status()
         return dict(answer.json())
 
-    async def command(self, message: str, kind: str, *, agency: str | None = None, **data: Any) -> dict[str, Any]:
+    async def command(self, message: str, kind: str, /, *, agency: str | None = None, **data: Any) -> dict[str, Any]:
         """One command, by the coordinator or by an agency's executor; the new ids are in the events that come back."""
         answer = await self._http.post(
             f"{self._workflow}/v1/messages/{message}/commands",

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import IO, Protocol, Self
 from urllib.error import URLError
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 from rich.console import Console
 
 Probe = Callable[[], Awaitable[bool]]

@@ -134,7 +134,7 @@ class Load:
         self.told.acknowledged.add(message)
         return message
 
-    async def _command(self, authority: str, message: str, kind: str, agency: str | None = None, **data: Any) -> Any:
+    async def _command(self, authority: str, message: str, kind: str, agency: str | None = None, /, **data: Any) -> Any:
         client = self._clients[authority]
         key = str(uuid.UUID(int=self._dice.getrandbits(128), version=4))
         headers = client.auth("executor" if agency else "coordinator", agency) | {"Idempotency-Key": key}

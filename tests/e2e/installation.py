@@ -171,6 +171,7 @@ class Client:
         self,
         message: str,
         kind: str,
+        /,
         *,
         role: str | None = None,
         agency: str | None = None,
