@@ -9,7 +9,7 @@ import sys
 import textwrap
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 import pytest
 from rich.console import Console
 
