@@ -1,0 +1,168 @@
+"""The gates' writer: what concurrent callers bring is appended in groups, by one task."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from services.runtime.clock import Clock
+from services.runtime.log import Log, LogError, Outgoing, Position, Writer
+from services.runtime.tasks import end_task
+
+logger = logging.getLogger(__name__)
+
+GROUP_RECORDS = 1000
+GROUP_BYTES = 4 * 1024 * 1024
+FIRST_RETRY_S = 0.05
+LAST_RETRY_S = 2.0
+
+
+class Overloaded(Exception):
+    """The log does not take more now. `retry_after` is in seconds."""
+
+    def __init__(self, retry_after: int = 1) -> None:
+        super().__init__("the log does not take more now")
+        self.retry_after = retry_after
+
+
+@dataclass(slots=True)
+class _Wanted:
+    outgoing: Outgoing
+    done: asyncio.Future[Position]
+
+
+class Appender:
+    """Appends with an idempotent producer and `acks=all`; a group is whatever came while the one before was on its way.
+
+    An error leaves it unknown whether the record was stored: the caller may try again, as ids make a repeat harmless.
+    With a simulated `clock` the records bear its time as their CreateTime.
+    """
+
+    def __init__(
+        self, log: Log, clock: Clock | None = None, max_records: int = 10_000, max_bytes: int = 64 * 1024 * 1024
+    ) -> None:
+        self._log = log
+        self._clock = clock
+        self._max_records = max_records
+        self._max_bytes = max_bytes
+        self._queue: list[_Wanted] = []
+        self._bytes = 0
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._writer: Writer | None = None
+        self.failing: str | None = None
+        """Why the log could not be written to, last time; None while it can."""
+
+    async def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="appender")
+
+    async def stop(self, seconds: float = 5.0) -> None:
+        """Write what was taken, in bounded time; what is left then fails."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._drained(), seconds)
+        if self._task is not None:
+            await end_task(self._task)
+        self._fail(self._queue, LogError("the appender has stopped"))
+        self._queue = []
+        await self._drop_writer()
+
+    async def _drained(self) -> None:
+        pending = [wanted.done for wanted in self._queue]
+        if pending:
+            await asyncio.wait(pending)
+
+    async def append(self, outgoing: Outgoing) -> Position:
+        """Where the record stands, once all in-sync replicas have it. Raises `Overloaded`, `LogError` (unknown)."""
+        (position,) = await self.append_all([outgoing])
+        if isinstance(position, LogError):
+            raise position
+        return position
+
+    async def append_all(self, outgoing: Sequence[Outgoing]) -> list[Position | LogError]:
+        """Each record's position or error. All are taken or none; those of one partition are written in order."""
+        size = sum(record.size() for record in outgoing)
+        if self._queue and (
+            len(self._queue) + len(outgoing) > self._max_records or self._bytes + size > self._max_bytes
+        ):
+            raise Overloaded
+        loop = asyncio.get_running_loop()
+        wanted = [_Wanted(self._stamped(record), loop.create_future()) for record in outgoing]
+        self._queue += wanted
+        self._bytes += size
+        self._wake.set()
+        results = await asyncio.gather(*(one.done for one in wanted), return_exceptions=True)
+        found: list[Position | LogError] = []
+        for result in results:
+            if isinstance(result, BaseException) and not isinstance(result, LogError):
+                raise result
+            found.append(result)
+        return found
+
+    def _stamped(self, record: Outgoing) -> Outgoing:
+        if self._clock is None or not self._clock.simulated or record.stamp is not None:
+            return record
+        return replace(record, stamp=self._clock.now())
+
+    async def _run(self) -> None:
+        delay = FIRST_RETRY_S
+        while True:
+            await self._wake.wait()
+            try:
+                if self._writer is None:
+                    self._writer = await self._log.writer()
+            except LogError as error:
+                # Nobody is kept waiting for a log that cannot be reached: the callers answer 503.
+                self.failing = str(error)
+                self._fail(self._take(), error)
+                await asyncio.sleep(delay)
+                delay = min(2 * delay, LAST_RETRY_S)
+                continue
+            group = self._take()
+            if not group:
+                continue
+            try:
+                results = await self._writer.append([wanted.outgoing for wanted in group])
+            except LogError as error:
+                results = [error] * len(group)
+            except BaseException:
+                self._fail(group, LogError("the appender was stopped: unknown whether it was stored"))
+                raise
+            failed = [result for result in results if isinstance(result, LogError)]
+            for wanted, result in zip(group, results, strict=True):
+                if wanted.done.done():
+                    continue
+                if isinstance(result, LogError):
+                    wanted.done.set_exception(result)
+                else:
+                    wanted.done.set_result(result)
+            self.failing = str(failed[0]) if failed else None
+            delay = FIRST_RETRY_S
+            if failed:
+                logger.warning("appending failed: %s", failed[0])
+                await self._drop_writer()
+
+    def _take(self) -> list[_Wanted]:
+        count = size = 0
+        for wanted in self._queue[:GROUP_RECORDS]:
+            size += wanted.outgoing.size()
+            if count and size > GROUP_BYTES:
+                break
+            count += 1
+        group, self._queue = self._queue[:count], self._queue[count:]
+        self._bytes -= sum(wanted.outgoing.size() for wanted in group)
+        if not self._queue:
+            self._wake.clear()
+        return [wanted for wanted in group if not wanted.done.cancelled()]
+
+    def _fail(self, group: Sequence[_Wanted], error: LogError) -> None:
+        for wanted in group:
+            if not wanted.done.done():
+                wanted.done.set_exception(error)
+
+    async def _drop_writer(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            await writer.close()

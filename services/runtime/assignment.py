@@ -1,0 +1,97 @@
+"""Taking a partition over: fence, claim, catch up. Only then is it read.
+
+The order is the whole point. A producer first: what an earlier owner had in hand is ended, one way or the other, and
+nothing of it can be written any more. The claim next: its store can no longer succeed. Only now are the committed
+offset and the ends of the own topics final, and what lies between the stored position and them is folded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from services.runtime.decider import Decider
+from services.runtime.deciding import Judge
+from services.runtime.folding import Folder
+from services.runtime.log import Log, LogError, Member, Session, TopicPartition
+from services.runtime.partition import PartitionWorker
+from services.runtime.releasing import release
+from services.runtime.states import PartitionStopped, States
+from services.runtime.store import DeciderStore, OwnershipLost, Place
+from services.runtime.transaction import Limits, Transactions
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a partition is worked with. `shared`: topics that share the source's number of partitions.
+
+    `code_version`: quarantined keys are tried again by any other version."""
+
+    decider: Decider
+    log: Log
+    store: DeciderStore
+    shared: frozenset[str]
+    code_version: str
+    limits: Limits
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """The logs that positions are of."""
+        return (self.decider.source, *self.decider.said)
+
+
+async def open_partition(parts: Parts, member: Member, session: Session, partition: int, owner: str) -> PartitionWorker:
+    """A worker that is about to read. The session is new: the partition is fenced already.
+
+    Raises `LogError` and `StoreError` (try again from the fencing on), `PartitionStopped`."""
+    decider, log, store = parts.decider, parts.log, parts.store
+    place = await store.claim(partition, owner)
+    identity = await log.identity(parts.topics)
+    logs = [TopicPartition(topic, partition) for topic in parts.topics]
+    ends = {at.topic: end for at, end in (await log.ends(logs)).items()}
+    beginnings = {at.topic: beginning for at, beginning in (await log.beginnings(logs)).items()}
+    beyond = [topic for topic, offset in place.offsets.items() if offset > ends.get(topic, offset)]
+    if place.identity is not None and (dict(place.identity) != identity or beyond):
+        # Not the log that this was folded from: another cluster, a topic made anew, or one that has lost its end.
+        place = await store.wipe(partition, owner)
+    source = decider.source
+    offsets = {topic: max(place.offsets.get(topic, 0), beginnings[topic]) for topic in decider.said}
+    offsets[source] = place.offsets.get(source, 0)
+    place = replace(place, identity=identity, offsets=offsets)
+    committed = await session.committed()
+    quarantine = await store.quarantined(partition)
+    quarantined = {row.key for row in quarantine}
+    states = States(decider, store, partition, quarantined)
+    await states.open()
+    if decider.remembers_source and offsets[source] < beginnings[source]:
+        raise PartitionStopped(f"{source}/{partition} begins at {beginnings[source]}: facts before that are lost")
+    folder = Folder(
+        decider, log, store, states, quarantined, partition, owner, place, identity[source], parts.code_version
+    )
+    place, told = await folder.run(ends, committed)
+    place = _checked(place, source, partition, beginnings[source], ends[source], told)
+    judge = Judge(decider, states, quarantined, partition, identity[source], parts.shared)
+    transactions = Transactions(
+        decider, store, session, states, quarantined, partition, owner, place, parts.limits, parts.code_version
+    )
+    worker = PartitionWorker(
+        decider, store, states, judge, transactions, quarantined, partition, parts.code_version, parts.limits
+    )
+    for row in quarantine:
+        if row.version != parts.code_version:
+            await release(decider, store, states, judge, transactions, row, parts.code_version)
+    worker.feed = member.feed({TopicPartition(source, partition): worker.next_offset})
+    return worker
+
+
+def _checked(place: Place, source: str, partition: int, beginning: int, end: int, told: bool) -> Place:
+    """Refuse to go on where records would be skipped unseen."""
+    resume = place.offsets[source]
+    if resume < beginning:
+        why = "was not read in time" if told else "no offset tells how much of it was read"
+        raise PartitionStopped(f"{source}/{partition}: what lies before {beginning} is gone, and {why}")
+    if resume > end:
+        raise LogError(f"{source}/{partition} ends at {end}, before what was consumed ({resume})")
+    return place
+
+
+__all__ = ["OwnershipLost", "Parts", "open_partition"]

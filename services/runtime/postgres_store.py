@@ -1,0 +1,250 @@
+"""What a decider's runtime keeps, in PostgreSQL: the service's own schema."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from services.runtime import postgres_positions as positions
+from services.runtime.decider import WORLD, Agenda
+from services.runtime.postgres_positions import transaction
+from services.runtime.store import AgendaEntry, Changes, Kept, Place, Quarantined, Stored
+
+Project = Callable[[AsyncConnection, Changes], Awaitable[None]]
+"""Writes a service's derived tables, in the transaction of a save."""
+Wipe = Callable[[AsyncConnection, int], Awaitable[None]]
+"""Empties a service's derived tables of a partition, because it is folded anew."""
+
+_TABLES = ("states", "history", "agenda", "quarantine", "parked")
+
+
+async def _nothing(connection: AsyncConnection, what: object) -> None:
+    """A service without derived tables."""
+
+
+class PostgresStore:
+    """`schema` is the service's name; `source` the topic whose position is notified. Both are ours, not input."""
+
+    def __init__(
+        self, engine: AsyncEngine, schema: str, source: str, project: Project = _nothing, wipe: Wipe = _nothing
+    ) -> None:
+        self.engine = engine
+        self.schema = schema
+        self._source = source
+        self._project = project
+        self._wipe = wipe
+
+    async def claim(self, partition: int, owner: str) -> Place:
+        async with transaction(self.engine, f"claiming {self.schema} {partition}") as connection:
+            return await positions.claim(connection, self.schema, partition, owner)
+
+    async def wipe(self, partition: int, owner: str) -> Place:
+        async with transaction(self.engine, f"wiping {self.schema} {partition}") as connection:
+            old = await positions.claim(connection, self.schema, partition, owner)
+            await positions.move(connection, self.schema, partition, owner, old, Place())
+            for table in _TABLES:
+                await connection.execute(
+                    text(f'DELETE FROM "{self.schema}".{table} WHERE partition = :partition'), {"partition": partition}
+                )
+            await self._wipe(connection, partition)
+        return Place(old.serial + 1)
+
+    async def states(self, partition: int, keys: Sequence[str]) -> dict[str, Stored]:
+        return await self._states("key = ANY(CAST(:keys AS text[]))", partition, keys=list(keys))
+
+    async def world(self, partition: int) -> dict[str, Stored]:
+        return await self._states(
+            'key >= :low COLLATE "C" AND key < :high COLLATE "C"', partition, low=WORLD, high=f"{WORLD[:-1]}0"
+        )
+
+    async def _states(self, where: str, partition: int, **given: Any) -> dict[str, Stored]:
+        async with transaction(self.engine, "loading states") as connection:
+            result = await connection.execute(
+                text(f'SELECT key, version, body FROM "{self.schema}".states WHERE partition = :partition AND {where}'),
+                {"partition": partition, **given},
+            )
+            return {row.key: Stored(row.version, row.body) for row in result}
+
+    async def kept(self, partition: int, keys: Sequence[str]) -> dict[str, list[Kept]]:
+        found: dict[str, list[Kept]] = {key: [] for key in keys}
+        for row in await self._kept("history", partition, keys):
+            found[row.key].append(row)
+        return found
+
+    async def parked(self, partition: int, key: str) -> list[Kept]:
+        return await self._kept("parked", partition, [key])
+
+    async def _kept(self, table: str, partition: int, keys: Sequence[str]) -> list[Kept]:
+        async with transaction(self.engine, f"loading {table}") as connection:
+            result = await connection.execute(
+                text(
+                    f'SELECT key, topic, "offset", source, "index", at, body FROM "{self.schema}".{table} '
+                    "WHERE partition = :partition AND key = ANY(CAST(:keys AS text[])) "
+                    'ORDER BY key, source, "index", "offset"'
+                ),
+                {"partition": partition, "keys": list(keys)},
+            )
+            return [Kept(*row) for row in result]
+
+    async def agenda(
+        self,
+        partition: int,
+        name: str,
+        until: datetime | None,
+        after: tuple[datetime, str, str] | None,
+        limit: int,
+    ) -> list[AgendaEntry]:
+        where, given = ["partition = :partition", "name = :name"], {"partition": partition, "name": name}
+        more: dict[str, Any] = {}
+        if until is not None:
+            where.append("at <= :until")
+            more["until"] = until
+        if after is not None:
+            where.append("(at, item, key) > (:after_at, :after_item, :after_key)")
+            more |= {"after_at": after[0], "after_item": after[1], "after_key": after[2]}
+        async with transaction(self.engine, "loading the agenda") as connection:
+            result = await connection.execute(
+                text(
+                    f'SELECT at, item, key FROM "{self.schema}".agenda WHERE {" AND ".join(where)} '
+                    "ORDER BY at, item, key LIMIT :limit"
+                ),
+                given | more | {"limit": limit},
+            )
+            return [AgendaEntry(Agenda(name, row.at, row.item), row.key) for row in result]
+
+    async def quarantined(self, partition: int) -> list[Quarantined]:
+        async with transaction(self.engine, "loading the quarantine") as connection:
+            result = await connection.execute(
+                text(
+                    f'SELECT key, topic, "offset", reason, detail, version FROM "{self.schema}".quarantine '
+                    "WHERE partition = :partition ORDER BY key"
+                ),
+                {"partition": partition},
+            )
+            return [Quarantined(*row) for row in result]
+
+    async def next_at(self, partition: int, names: Sequence[str]) -> datetime | None:
+        async with transaction(self.engine, "looking for what is due") as connection:
+            result = await connection.execute(
+                text(
+                    f"SELECT min(at) FROM unnest(CAST(:names AS text[])) AS wanted(name), LATERAL (SELECT at FROM "
+                    f'"{self.schema}".agenda AS a WHERE a.partition = :partition AND a.name = wanted.name '
+                    "ORDER BY at LIMIT 1) AS first"
+                ),
+                {"partition": partition, "names": list(names)},
+            )
+            found: datetime | None = result.scalar_one()
+            return found
+
+    async def place(self, partition: int) -> Place | None:
+        async with transaction(self.engine, "looking at a position") as connection:
+            return await positions.look(connection, self.schema, partition)
+
+    async def save(self, changes: Changes) -> None:
+        async with transaction(self.engine, f"storing {self.schema} {changes.partition}") as connection:
+            await positions.move(connection, self.schema, changes.partition, changes.owner, changes.old, changes.new)
+            await self._save_states(connection, changes)
+            await self._save_kept(connection, "history", changes.partition, changes.kept)
+            await self._save_quarantine(connection, changes)
+            await self._project(connection, changes)
+            position = changes.new.offsets.get(self._source, 0)
+            await positions.notify(connection, self.schema, changes.partition, position)
+
+    async def _save_states(self, connection: AsyncConnection, changes: Changes) -> None:
+        partition = changes.partition
+        if changes.bodies:
+            await connection.execute(
+                text(
+                    f'INSERT INTO "{self.schema}".states (partition, key, version, body) '
+                    "SELECT :partition, new.key, :version, new.body FROM "
+                    "unnest(CAST(:keys AS text[]), CAST(:bodies AS bytea[])) AS new(key, body) "
+                    "ON CONFLICT (partition, key) DO UPDATE SET version = excluded.version, body = excluded.body"
+                ),
+                {
+                    "partition": partition,
+                    "version": changes.version,
+                    "keys": list(changes.bodies),
+                    "bodies": list(changes.bodies.values()),
+                },
+            )
+        if not changes.states:
+            return
+        gone = [key for key, state in changes.states.items() if state is None]
+        if gone:
+            await self._delete(connection, "states", partition, gone)
+        await self._delete(connection, "agenda", partition, list(changes.states))
+        entries = [(entry, key) for key, agenda in changes.agenda.items() for entry in agenda]
+        if entries:
+            await connection.execute(
+                text(
+                    f'INSERT INTO "{self.schema}".agenda (partition, name, at, item, key) '
+                    "SELECT :partition, new.* FROM unnest(CAST(:names AS text[]), CAST(:ats AS timestamptz[]), "
+                    "CAST(:items AS text[]), CAST(:keys AS text[])) AS new ON CONFLICT DO NOTHING"
+                ),
+                {
+                    "partition": partition,
+                    "names": [entry.name for entry, _ in entries],
+                    "ats": [entry.at for entry, _ in entries],
+                    "items": [entry.item for entry, _ in entries],
+                    "keys": [key for _, key in entries],
+                },
+            )
+
+    async def _save_kept(self, connection: AsyncConnection, table: str, partition: int, rows: list[Kept]) -> None:
+        if not rows:
+            return
+        await connection.execute(
+            text(
+                f'INSERT INTO "{self.schema}".{table} (partition, key, topic, "offset", source, "index", at, body) '
+                "SELECT :partition, new.* FROM unnest(CAST(:keys AS text[]), CAST(:topics AS text[]), "
+                "CAST(:offsets AS bigint[]), CAST(:sources AS bigint[]), CAST(:indexes AS integer[]), "
+                "CAST(:ats AS timestamptz[]), CAST(:bodies AS bytea[])) AS new ON CONFLICT DO NOTHING"
+            ),
+            {
+                "partition": partition,
+                "keys": [row.key for row in rows],
+                "topics": [row.topic for row in rows],
+                "offsets": [row.offset for row in rows],
+                "sources": [row.source for row in rows],
+                "indexes": [row.index for row in rows],
+                "ats": [row.at for row in rows],
+                "bodies": [row.body for row in rows],
+            },
+        )
+
+    async def _save_quarantine(self, connection: AsyncConnection, changes: Changes) -> None:
+        if changes.released:
+            await self._delete(connection, "quarantine", changes.partition, changes.released)
+            await self._delete(connection, "parked", changes.partition, changes.released)
+        await self._save_kept(connection, "parked", changes.partition, changes.parked)
+        for row in changes.quarantined:
+            await connection.execute(
+                text(
+                    f'INSERT INTO "{self.schema}".quarantine '
+                    '(partition, key, topic, "offset", reason, detail, version) '
+                    "VALUES (:partition, :key, :topic, :offset, :reason, :detail, :version) "
+                    "ON CONFLICT (partition, key) DO UPDATE SET detail = excluded.detail, version = excluded.version"
+                ),
+                {
+                    "partition": changes.partition,
+                    "key": row.key,
+                    "topic": row.topic,
+                    "offset": row.offset,
+                    "reason": row.reason,
+                    # An exception's text may hold what PostgreSQL's text may not.
+                    "detail": row.detail.replace("\x00", "␀"),
+                    "version": row.version,
+                },
+            )
+
+    async def _delete(self, connection: AsyncConnection, table: str, partition: int, keys: list[str]) -> None:
+        await connection.execute(
+            text(
+                f'DELETE FROM "{self.schema}".{table} WHERE partition = :partition AND key = ANY(CAST(:keys AS text[]))'
+            ),
+            {"partition": partition, "keys": keys},
+        )
