@@ -14,11 +14,13 @@ from schemas.envelope import Envelope
 from schemas.messages import MessageStatus
 from services.runtime.decider import UnknownEvent
 
-LIVE = frozenset({"waiting", "issued", "contributed", "done"})
+LIVE = frozenset({"waiting", "issued", "contributed"})
+HELD = LIVE | {"done"}
+"""An agency that is done with a message stays named in its row; one that gave it back does not."""
 
 
 class Assignment(BaseModel):
-    """An assignment as far as reports need it; `issued_at` None: it waits for its turn."""
+    """An assignment as far as reports need it; `issued_at` None: it waits for its turn. `drafts`: this agency drafts."""
 
     model_config = ConfigDict(frozen=True)
     assignment_id: str
@@ -28,15 +30,19 @@ class Assignment(BaseModel):
     status: Literal["waiting", "issued", "contributed", "returned", "recalled", "done"] = "waiting"
     issued_at: AwareDatetime | None = None
     ended_at: AwareDatetime | None = None
+    drafts: bool = False
 
 
 class Draft(BaseModel):
+    """`by`: an agency, or `coordinator`. `withdrawn`: it was under way when the message was dismissed."""
+
     model_config = ConfigDict(frozen=True)
     draft_id: str
     kind: DraftKind
     by: str
     status: Literal["in_review", "sent_back", "approved", "published"] = "in_review"
     submitted_at: AwareDatetime
+    withdrawn: bool = False
 
 
 class Work(BaseModel):
@@ -46,7 +52,6 @@ class Work(BaseModel):
     assignments: tuple[Assignment, ...] = ()
     drafts: tuple[Draft, ...] = ()
     interim: bool = False
-    clarifying: bool = False
 
 
 class Row(BaseModel):
@@ -98,8 +103,8 @@ class Row(BaseModel):
 
     def assignment_of(self, agency: str) -> Assignment | None:
         """The agency's first assignment that was issued and not given back."""
-        held = (held for held in self.work.assignments if held.agency == agency and held.issued_at is not None)
-        return next((held for held in held if held.status in LIVE), None)
+        held = (one for one in self.work.assignments if one.agency == agency and one.issued_at is not None)
+        return next((one for one in held if one.status in HELD), None)
 
 
 def evolve(before: Row | None, envelope: Envelope) -> Row:
@@ -116,8 +121,8 @@ def evolve(before: Row | None, envelope: Envelope) -> Row:
         stood = 0 if before is None else before.sequence
         raise ValueError(f"message {envelope.subject}: event {sequence} follows {stood}, the log has a gap")
     after = _changed(before, event, envelope.time)
-    agencies = dict.fromkeys(held.agency for held in after.work.assignments if held.status in LIVE)
-    return after.model_copy(update={"sequence": sequence, "at": envelope.time, "agencies": tuple(agencies)})
+    agencies = dict.fromkeys(held.agency for held in after.work.assignments if held.status in HELD)
+    return _with(after, sequence=sequence, at=envelope.time, agencies=tuple(agencies), status=_status(after))
 
 
 def _registered(envelope: Envelope, event: events.Registered) -> Row:
@@ -148,31 +153,32 @@ def _changed(row: Row, event: events.EventData, at: datetime) -> Row:
             chosen = event.model_dump(
                 include={"topic_group", "location", "importance", "reduced", "marked", "repeat_of"}
             )
-            status = "triaged" if row.status == "registered" else row.status
-            return _with(row, topics=event.topics, status=status, **chosen)
+            return _with(row, topics=event.topics, **chosen)
         case events.Dismissed():
-            return _with(row, status="dismissed", ground=event.ground)
+            return _with(
+                _work(row, drafts=tuple(map(_withdrawn, row.work.drafts))), ground=event.ground, drafted_by=None
+            )
         case events.Reopened():
-            return _with(row, status="registered" if row.importance is None else "triaged", ground=None)
+            return _with(row, ground=None)
         case events.Routed():
             return _routed(row, event)
         case events.AssignmentIssued():
-            seen_by = tuple(dict.fromkeys((*row.seen_by, event.agency)))
-            return _with(_assignment(row, event.assignment_id, status="issued", issued_at=at), seen_by=seen_by)
-        case events.AssignmentReturned() | events.AssignmentRecalled():
-            ended = "returned" if isinstance(event, events.AssignmentReturned) else "recalled"
-            return _idle(_assignment(row, event.assignment_id, status=ended, ended_at=at))
+            return _issued(row, event, at)
+        case events.AssignmentReturned():
+            return _assignment(row, event.assignment_id, status="returned", ended_at=at)
+        case events.AssignmentRecalled():
+            return _assignment(row, event.assignment_id, status="recalled", ended_at=at)
         case events.Contributed():
             return _assignment(row, event.assignment_id, status="contributed")
         case events.ContributionSentBack():
             return _assignment(row, event.assignment_id, status="issued")
         case events.DraftSubmitted():
             draft = Draft(draft_id=event.draft_id, kind=event.kind, by=event.by, submitted_at=at)
-            return _with(_work(row, drafts=(*row.work.drafts, draft)), status="in_review")
+            return _work(row, drafts=(*row.work.drafts, draft))
         case events.DraftApproved():
-            return _with(_draft(row, event.draft_id, "approved"), status="approved")
+            return _draft(row, event.draft_id, "approved")
         case events.DraftSentBack():
-            return _with(_draft(row, event.draft_id, "sent_back"), status="in_rework")
+            return _draft(row, event.draft_id, "sent_back")
         case events.Published():
             return _published(_draft(row, event.draft_id, "published"), event, at)
     # What remains (escalations, scores, cases, notices, …) is told in the story and counted, and moves no status.
@@ -202,39 +208,70 @@ def _draft(row: Row, draft_id: str, status: str) -> Row:
     return _work(row, drafts=drafts)
 
 
+def _withdrawn(draft: Draft) -> Draft:
+    under_way = draft.status in {"in_review", "approved"}
+    return draft.model_copy(update={"status": "sent_back", "withdrawn": True}) if under_way else draft
+
+
 def _routed(row: Row, event: events.Routed) -> Row:
     known = {held.assignment_id: held for held in row.work.assignments}
     for routed in event.assignments:
-        told = {"role": routed.role, "order": routed.order}
+        told: dict[str, Any] = {"role": routed.role, "order": routed.order}
+        told["drafts"] = routed.role == "lead" and event.drafted_by != events.COORDINATOR
         held = known.get(routed.assignment_id)
         known[routed.assignment_id] = (
             held.model_copy(update=told)
             if held is not None
             else Assignment(assignment_id=routed.assignment_id, agency=routed.agency, **told)
         )
-    row = _work(row, assignments=tuple(known.values()))
-    return _with(row, status=_resting(row, "in_work"), joint=event.joint, drafted_by=event.drafted_by)
+    return _with(_work(row, assignments=tuple(known.values())), joint=event.joint, drafted_by=event.drafted_by)
 
 
-def _idle(row: Row) -> Row:
-    """A message that no agency holds any more stands where its triage left it."""
-    if row.status != "in_work" or any(held.status in LIVE for held in row.work.assignments):
-        return row
-    return _with(row, status="triaged")
+def _issued(row: Row, event: events.AssignmentIssued, at: datetime) -> Row:
+    known = any(held.assignment_id == event.assignment_id for held in row.work.assignments)
+    if not known:
+        told = event.model_dump(include={"assignment_id", "agency", "role", "order", "drafts"})
+        row = _work(row, assignments=(*row.work.assignments, Assignment.model_validate(told)))
+    row = _assignment(row, event.assignment_id, status="issued", issued_at=at)
+    return _with(row, seen_by=tuple(dict.fromkeys((*row.seen_by, event.agency))))
 
 
 def _published(row: Row, event: events.Published, at: datetime) -> Row:
     if event.kind == "interim":
-        return _with(_work(row, interim=True, clarifying=False), status="interim_answered")
+        return _work(row, interim=True)
     if event.kind == "clarification":
-        return _with(_work(row, clarifying=True), status="clarifying")
+        return row
     held = tuple(
         one.model_copy(update={"status": "done", "ended_at": at}) if one.status in LIVE else one
         for one in row.work.assignments
     )
-    return _with(_work(row, assignments=held), status="answered", answered_at=at, answer_url=event.url)
+    return _with(_work(row, assignments=held), answered_at=at, answer_url=event.url)
 
 
-def _resting(row: Row, otherwise: MessageStatus) -> MessageStatus:
-    """Routing anew does not take back an interim answer."""
-    return "interim_answered" if row.work.interim else otherwise
+def _status(row: Row) -> MessageStatus:
+    """As workflow names it (contract, "Shapes"); it stands in no event, so both derive it from the same facts."""
+    if row.ground is not None:
+        return "dismissed"
+    if row.answered_at is not None:
+        return "answered"
+    live = any(held.status in LIVE for held in row.work.assignments)
+    drafts = row.work.drafts
+    for draft in drafts:
+        if draft.status in {"in_review", "approved"}:
+            return "in_review" if draft.status == "in_review" else "approved"
+    if drafts and drafts[-1].status == "sent_back" and not drafts[-1].withdrawn and drafts[-1].by == _drafting(row):
+        # What a recalled agency had sent back to it says nothing of its successor.
+        return "in_rework"
+    published = [draft.kind for draft in drafts if draft.status == "published"]
+    if published and published[-1] == "clarification" and live:
+        return "clarifying"
+    if row.work.interim:
+        return "interim_answered"
+    return "in_work" if live else "registered" if row.importance is None else "triaged"
+
+
+def _drafting(row: Row) -> str | None:
+    """Who drafts now: an agency, or `coordinator`; None while nobody does."""
+    if row.drafted_by == events.COORDINATOR:
+        return row.drafted_by
+    return next((held.agency for held in row.work.assignments if held.drafts and held.status in LIVE), None)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel
-from sqlalchemy import String, and_, case, desc, func, lateral, literal, select, true
+from sqlalchemy import and_, case, desc, func, lateral, literal, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.reporting import tables
@@ -109,18 +109,16 @@ class Slice(BaseModel):
 async def slices(connection: AsyncConnection, span: Span) -> Mapping[str, list[Slice]]:
     """The structure of what was received, by `topic`, `category` (importance), `channel`, `location` and `topic_group`; a
     message of two topics stands in both. Topics are those that the message had when the span ended."""
-    row = tables.register
-    topic = lateral(select(func.unnest(row.c.topics).label("name"))).alias("topic")
     return {
-        "topic": await _slice(connection, span, topic.c.name, topic),
-        "topic_group": await _slice(connection, span, row.c.topic_group),
-        "category": await _slice(connection, span, row.c.importance),
-        "channel": await _slice(connection, span, row.c.network),
-        "location": await _slice(connection, span, row.c.location),
+        "topic": await _slice(connection, span, "topics"),
+        "topic_group": await _slice(connection, span, "topic_group"),
+        "category": await _slice(connection, span, "importance"),
+        "channel": await _slice(connection, span, "network"),
+        "location": await _slice(connection, span, "location"),
     }
 
 
-async def _slice(connection: AsyncConnection, span: Span, by: Any, joined: Any = None) -> list[Slice]:
+async def _slice(connection: AsyncConnection, span: Span, by: str) -> list[Slice]:
     counted, row = tables.counted, tables.register
     versions = (
         select(row)
@@ -137,9 +135,10 @@ async def _slice(connection: AsyncConnection, span: Span, by: Any, joined: Any =
         .exists()
     )
     source = counted.join(stood, true())
-    if joined is not None:
-        source = source.join(joined, true())
-    name = func.coalesce(by.cast(String), "")
+    name: Any = func.coalesce(stood.c[by], "")
+    if by == "topics":
+        each = func.unnest(stood.c.topics).table_valued("name").lateral("each")
+        source, name = source.join(each, true()), each.c.name
     number = func.count(counted.c.message_id.distinct())
     query = (
         select(

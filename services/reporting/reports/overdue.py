@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.outcomes import Fault
@@ -54,7 +54,7 @@ async def owed(
     if seen.agency is not None:
         query = query.where(table.c.agency == seen.agency)
     if after is not None:
-        query = query.where(tuple_(table.c.due_at, table.c.deadline_id) > tuple_(*_decode(after)))
+        query = query.where(tuple_(table.c.due_at, table.c.deadline_id) > _place(after))
     found = [_owed(one) for one in (await connection.execute(query)).mappings()]
     following = f"{found[limit - 1].due_at.isoformat()}~{found[limit - 1].deadline_id}" if len(found) > limit else None
     return found[:limit], following
@@ -86,7 +86,7 @@ def _owed(row: Any) -> Owed:
     return Owed.model_validate(dict(row) | {"owed_by": by, "overdue": row["state"] == "breached"})
 
 
-def _decode(after: str) -> tuple[datetime, str]:
+def _place(after: str) -> Any:
     at: datetime | None
     due_at, _, deadline_id = after.partition("~")
     try:
@@ -96,4 +96,4 @@ def _decode(after: str) -> tuple[datetime, str]:
         at = None
     if at is None or at.tzinfo is None:
         raise problems.invalid([Fault(pointer="/query/after", detail="нужно значение next предыдущего ответа")])
-    return at, deadline_id
+    return tuple_(literal(at), literal(deadline_id, tables.deadlines.c.deadline_id.type))
