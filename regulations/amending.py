@@ -5,6 +5,7 @@ All is pure: the directory in force goes in, changes of it come out. Texts of fa
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, ClassVar
@@ -25,7 +26,7 @@ Changes = dict[str, Any]
 """Fields of the directory, with their new values."""
 
 
-class Change(Datum):
+class Change(Datum, ABC):
     """The `data` of one kind of amendment, `amends`. It is read with the amendment's `basis` and `reason` as context."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, serialize_by_alias=True)
@@ -37,9 +38,9 @@ class Change(Datum):
         """What is wrong with it against the law in force; places are in the data."""
         return []
 
+    @abstractmethod
     def changes(self, directory: Directory) -> Changes:
         """What it changes in a directory that it has no faults against."""
-        raise NotImplementedError(self.amends)
 
 
 class CalendarDay(Change):
@@ -104,7 +105,7 @@ class AgencyChange(Change):
         return _agency(directory, known.model_copy(update=given) if known else Agency(**given))
 
 
-class OfAgency(Change):
+class OfAgency(Change, ABC):
     """A change of one agency that must be known."""
 
     agency: Slug

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
 from pydantic import BaseModel
@@ -28,6 +29,9 @@ def act_in_force(act: Act, authority: Authority) -> Act:
                 rules[name] = _overridden(rules[name], override)
         if override.due_day is not None:
             summary = summary.model_copy(update={"due_day": override.due_day})
+            rules["summary"] = Rule(
+                paragraph=summary.paragraph, term=timedelta(days=override.due_day), clock="plain", owed_by="coordinator"
+            )
         paragraph = readings[override.reading].paragraph if override.reading in readings else None
         note = f"{override.note} ({override.basis})"
         readings[override.reading] = Reading(reading=override.reading, paragraph=paragraph, note=note)
