@@ -80,11 +80,14 @@ class Reopened(EventData):
 
 
 class RoutedTo(BaseModel):
+    """`replaces`: the returned or recalled assignments that this one answers, told again when it is issued."""
+
     model_config = ConfigDict(frozen=True, extra="ignore")
     assignment_id: str
     agency: str
     role: Literal["lead", "contributor"]
     order: int
+    replaces: tuple[str, ...] = ()
 
 
 class Routed(EventData):

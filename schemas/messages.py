@@ -57,6 +57,7 @@ class MessageView(View):
     location: str | None = None
     importance: Literal["ordinary", "high"] | None = None
     reduced: bool | None = None
+    marked: bool = False
     repeat_of: str | None = None
     reply_to: Reference | None = None
     removed: bool = False
@@ -64,6 +65,8 @@ class MessageView(View):
     assignments: tuple[AssignmentView, ...] = ()
     drafts: tuple[DraftView, ...] = ()
     escalations: tuple[dict[str, Any], ...] = ()
+    escalation_owed: bool = False
+    """Of high importance, and not reported to leadership yet, where the act asks for that."""
     cases: tuple[dict[str, Any], ...] = ()
     feedback: dict[str, Any] | None = None
     answered_at: AwareDatetime | None = None
