@@ -1,0 +1,159 @@
+"""Reports of a period: the summary, and the rating where the act has one; sent for agreement, agreed, delivered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from regulations.directory import Directory
+from regulations.working_time.instants import EPOCH, wall_clock_reaches
+from schemas.commands import (
+    AgreeRating,
+    AgreeSummary,
+    DeliverRating,
+    DeliverSummary,
+    PeriodData,
+    RefuseRating,
+    RefuseSummary,
+    SendRatingForAgreement,
+    SendSummaryForAgreement,
+)
+from schemas.envelope import Envelope
+from schemas.events import (
+    PeriodEvent,
+    RatingAgreed,
+    RatingDelivered,
+    RatingRefused,
+    RatingSentForAgreement,
+    SummaryAgreed,
+    SummaryDelivered,
+    SummaryRefused,
+    SummarySentForAgreement,
+)
+from schemas.ids import period_id
+from services.workflow import guards
+from services.workflow.hearing import PeriodHearing
+from services.workflow.state import Period
+
+Report = Literal["summary", "rating"]
+
+
+def send_for_agreement(hearing: PeriodHearing, data: SendSummaryForAgreement | SendRatingForAgreement) -> None:
+    report = _report(data)
+    _agreed_by_committee(hearing, report)
+    _over(hearing, data)
+    if hearing.state is not None and hearing.state.status != "refused":
+        raise guards.wrong_state("Документ уже на согласовании, согласован или направлен.")
+    event = SummarySentForAgreement if report == "summary" else RatingSentForAgreement
+    hearing.tell(event(report=report, period=data.period, url=data.url, note=data.note))
+
+
+def agree(hearing: PeriodHearing, data: AgreeSummary | AgreeRating) -> None:
+    report = _report(data)
+    _under_agreement(hearing, report)
+    event = SummaryAgreed if report == "summary" else RatingAgreed
+    hearing.tell(event(report=report, period=data.period, url=data.url, note=data.note))
+
+
+def refuse(hearing: PeriodHearing, data: RefuseSummary | RefuseRating) -> None:
+    report = _report(data)
+    _under_agreement(hearing, report)
+    event = SummaryRefused if report == "summary" else RatingRefused
+    hearing.tell(event(report=report, period=data.period, url=data.url, note=data.note, reason=data.reason))
+
+
+def deliver(hearing: PeriodHearing, data: DeliverSummary | DeliverRating) -> None:
+    """Once, after the period is over, and after the committee's word where the act asks for it."""
+    report = _report(data)
+    to, paragraph, by_committee = _rule(hearing, report)
+    _over(hearing, data)
+    status = hearing.state.status if hearing.state else None
+    if status == "delivered":
+        raise guards.wrong_state("Документ за этот период уже направлен.")
+    if by_committee and status != "agreed":
+        raise guards.wrong_state("Документ ещё не согласован комитетом.", hearing.act, paragraph)
+    event = SummaryDelivered if report == "summary" else RatingDelivered
+    hearing.tell(event(report=report, period=data.period, url=data.url, note=data.note, to=to))
+
+
+def subject_of(data: PeriodData) -> str:
+    """The id that a command about this period must bear (contract, "HTTP")."""
+    return period_id(data.authority, _report(data), data.period)
+
+
+def fits_the_act(hearing: PeriodHearing, data: PeriodData) -> None:
+    """422 for a report that the act does not have, or a period of another length than its own."""
+    report = _report(data)
+    _, paragraph, _ = _rule(hearing, report)
+    length = hearing.act.summary.period if report == "summary" or not hearing.act.rating else hearing.act.rating.period
+    if ("Q" in data.period) != (length == "quarter"):
+        wanted = "квартал, например 2026-Q4" if length == "quarter" else "месяц, например 2026-11"
+        raise guards.forbidden(hearing.act, paragraph, f"Отчётный период – {wanted}.", "/data/period")
+
+
+def _report(data: PeriodData) -> Report:
+    return "rating" if data.type.endswith("_rating") or "_rating_" in data.type else "summary"
+
+
+def _rule(hearing: PeriodHearing, report: Report) -> tuple[str, str, bool]:
+    """To whom it is delivered, the paragraph, and whether the committee agrees it first."""
+    act = hearing.act
+    if report == "summary":
+        return act.summary.to, act.summary.paragraph, act.summary.agreed_by_committee
+    if act.rating is None:
+        raise guards.forbidden(act, None, "Рейтинга положение не предусматривает.")
+    return act.rating.to, act.rating.paragraph, act.rating.agreed_by_committee
+
+
+def _agreed_by_committee(hearing: PeriodHearing, report: Report) -> None:
+    _, paragraph, by_committee = _rule(hearing, report)
+    if not by_committee:
+        raise guards.forbidden(hearing.act, paragraph, "Согласования положение не предусматривает.")
+
+
+def _under_agreement(hearing: PeriodHearing, report: Report) -> None:
+    _agreed_by_committee(hearing, report)
+    if hearing.state is None or hearing.state.status != "sent":
+        raise guards.wrong_state("На согласовании этого документа нет.")
+
+
+def _over(hearing: PeriodHearing, data: PeriodData) -> None:
+    if hearing.at < ends_at(hearing.directory, data.period):
+        raise guards.wrong_state("Отчётный период ещё не окончен.")
+
+
+def ends_at(directory: Directory, period: str) -> datetime:
+    """The first instant after the period, at local midnight of the authority."""
+    year, month = int(period[:4]), period[5:]
+    last = int(month[1]) * 3 if month.startswith("Q") else int(month)
+    after = date(year + 1, 1, 1) if last == 12 else date(year, last + 1, 1)
+    return EPOCH + wall_clock_reaches(after, 0, ZoneInfo(directory.timezone))
+
+
+STATUSES: dict[type[PeriodEvent], Literal["sent", "agreed", "refused", "delivered"]] = {
+    SummarySentForAgreement: "sent",
+    RatingSentForAgreement: "sent",
+    SummaryAgreed: "agreed",
+    RatingAgreed: "agreed",
+    SummaryRefused: "refused",
+    RatingRefused: "refused",
+    SummaryDelivered: "delivered",
+    RatingDelivered: "delivered",
+}
+"""Where an event leaves the report."""
+
+EVENTS: Sequence[type[PeriodEvent]] = tuple(STATUSES)
+
+
+def moved(period: Period | None, data: PeriodEvent, event: Envelope) -> Period:
+    """The report after an event; its first one begins it."""
+    return Period(
+        period_id=event.subject or "",
+        authority=event.authority or "",
+        report=data.report,
+        period=data.period,
+        sequence=event.sequence or 1,
+        status=STATUSES[type(data)],
+    )
