@@ -43,8 +43,7 @@ def make_app(
 
     @app.post("/v1/detections", status_code=202, summary="Передать одно выявленное сообщение")
     async def detect(detection: Detection, actor: CurrentActor) -> Detected:
-        now, stamp = intake().instant()
-        message_id, detection_id, outgoing = intake().record(detection, actor, now, stamp)
+        message_id, detection_id, outgoing = intake().record(detection, actor, intake().now())
         await gate.put(intake().appender, outgoing)
         return Detected(message_id=message_id, detection_id=detection_id)
 

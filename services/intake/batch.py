@@ -14,7 +14,7 @@ from schemas.detections import Detection
 from schemas.envelope import Actor
 from services.intake.detections import Intake
 from services.runtime import problems
-from services.runtime.gate import Overloaded
+from services.runtime.appender import Overloaded
 from services.runtime.log import LogError, Outgoing, Position
 from services.runtime.problems import ProblemError
 
@@ -68,6 +68,7 @@ class Batch:
         self._groups: asyncio.Queue[asyncio.Task[bytes] | None] = asyncio.Queue(GROUPS_IN_HAND)
         self._spool = _Spool()
         self._flowing = False
+        self._entering = asyncio.Lock()
 
     async def answers(self) -> AsyncGenerator[bytes]:
         """Raises ProblemError 503 before the first answer when the log takes nothing at all."""
@@ -110,7 +111,7 @@ class Batch:
 
     def _checked(self, lines: Sequence[bytes]) -> _Group:
         group = _Group()
-        now, stamp = self._intake.instant()
+        now = self._intake.now()
         for line in lines:
             self._number += 1
             if not line.strip():
@@ -119,7 +120,7 @@ class Batch:
                 if line == _SKIPPED:
                     raise problems.too_large(self._limit)
                 detection = Detection.model_validate_json(line)
-                message, detection_id, outgoing = self._intake.record(detection, self._actor, now, stamp)
+                message, detection_id, outgoing = self._intake.record(detection, self._actor, now)
             except ValidationError as error:
                 group.answers.append(_refused(self._number, problems.invalid(problems.faults_of(error))))
             except ProblemError as refusal:
@@ -149,14 +150,17 @@ class Batch:
 
     async def _appended(self, outgoing: Sequence[Outgoing]) -> Sequence[Position | LogError]:
         deadline = asyncio.get_running_loop().time() + (PATIENCE_SECONDS if self._flowing else 0)
-        while True:
-            try:
-                return await self._intake.append(outgoing)
-            except Overloaded:
+        # One group at a time asks to be taken, so that none passes another that has to wait.
+        async with self._entering:
+            while True:
+                appending = asyncio.ensure_future(self._intake.appender.append_all(outgoing))
+                await asyncio.sleep(0)
+                refused = appending.done() and isinstance(appending.exception(), Overloaded)
                 # A stream can wait where a single request cannot: its sender is held up by not being read.
-                if asyncio.get_running_loop().time() > deadline:
-                    raise
+                if not refused or asyncio.get_running_loop().time() > deadline:
+                    break
                 await asyncio.sleep(0.05)
+        return await appending
 
 
 def _refused(number: int, refusal: ProblemError) -> bytes:

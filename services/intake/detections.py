@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import uuid4
@@ -16,9 +16,9 @@ from schemas.inbox import DETECTION
 from schemas.outcomes import Fault
 from services.runtime import problems
 from services.runtime.gate import Appending, unstorable
-from services.runtime.log import LogError, Outgoing, Position
+from services.runtime.log import Outgoing
 
-SOURCE = "urn:otklik:intake"
+SOURCE = "/otklik/intake"
 HEADERS: Mapping[str, bytes] = {"content-type": CONTENT_TYPE}
 
 
@@ -68,9 +68,9 @@ def faults(detection: Detection) -> list[Fault]:
     return found
 
 
-def on_inbox(detection: Detection, actor: Actor, now: datetime, stamp: datetime | None) -> tuple[str, str, Outgoing]:
-    """`message_id`, `detection_id` and the record for the inbox. `now` is the envelope's time; `stamp` the record's own
-    on a simulated clock, where the broker does not stamp. Raises ProblemError 422 on what no table can hold."""
+def on_inbox(detection: Detection, actor: Actor, now: datetime) -> tuple[str, str, Outgoing]:
+    """`message_id`, `detection_id` and the record for the inbox. `now` is the envelope's time. Raises ProblemError 422
+    on what no table can hold."""
     if unfit := faults(detection):
         raise problems.invalid(unfit)
     message = detection.message_id
@@ -94,30 +94,21 @@ def on_inbox(detection: Detection, actor: Actor, now: datetime, stamp: datetime 
     value = envelope.model_dump_json(exclude_none=True).encode()
     if rb"\u0000" in value and (unfit := unstorable(detection.model_dump(mode="json"))):
         raise problems.invalid(unfit)
-    return message, detection_id, Outgoing(topics.INBOX, message.encode(), value, HEADERS, stamp=stamp)
+    return message, detection_id, Outgoing(topics.INBOX, message.encode(), value, HEADERS)
 
 
 class Intake:
     """What every way in shares. `ages`: the authorities in force and how far back each lets a detection state its time;
-    `instant`: now, and the stamp that a record is to bear on a simulated clock."""
+    `now`: the installation's time."""
 
     def __init__(
-        self,
-        appender: Appending,
-        ages: Callable[[], Mapping[str, timedelta]],
-        instant: Callable[[], tuple[datetime, datetime | None]],
+        self, appender: Appending, ages: Callable[[], Mapping[str, timedelta]], now: Callable[[], datetime]
     ) -> None:
         self.appender = appender
-        self.instant = instant
+        self.now = now
         self._ages = ages
 
-    def record(
-        self, detection: Detection, actor: Actor, now: datetime, stamp: datetime | None
-    ) -> tuple[str, str, Outgoing]:
+    def record(self, detection: Detection, actor: Actor, now: datetime) -> tuple[str, str, Outgoing]:
         """`message_id`, `detection_id`, record; raises ProblemError."""
         admit(detection, actor, self._ages(), now)
-        return on_inbox(detection, actor, now, stamp)
-
-    async def append(self, outgoing: Sequence[Outgoing]) -> Sequence[Position | LogError]:
-        """Raises `Overloaded`, and then nothing was taken."""
-        return await self.appender.append(outgoing)
+        return on_inbox(detection, actor, now)

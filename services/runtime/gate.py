@@ -9,15 +9,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypeVar
 
 import asyncpg
 import structlog
 
 from schemas.outcomes import Fault
 from services.runtime import problems
+from services.runtime.appender import Overloaded
 from services.runtime.log import LogError, Outgoing, Position
 
 LOOK_SECONDS = 0.5
@@ -26,35 +27,34 @@ RECONNECT_SECONDS = 0.5
 
 _log = structlog.get_logger("gate")
 
-
-class Overloaded(Exception):
-    """The log takes nothing more just now; `retry_after` in seconds."""
-
-    def __init__(self, retry_after: int = 1) -> None:
-        super().__init__("the log takes nothing more just now")
-        self.retry_after = retry_after
+T = TypeVar("T")
 
 
 class Appending(Protocol):
     """What a gate asks of the runtime's appender."""
 
-    async def append(self, outgoing: Sequence[Outgoing]) -> list[Position | LogError]:
-        """Stored by all in-sync replicas when this returns; raises `Overloaded` and then has written nothing."""
+    async def append(self, outgoing: Outgoing) -> Position:
+        """Stored by all in-sync replicas when this returns; raises `Overloaded`, `LogError` (unknown)."""
+
+    async def append_all(self, outgoing: Sequence[Outgoing]) -> list[Position | LogError]:
+        """Raises `Overloaded` at once and then has taken nothing; else takes all, in this order, before it waits."""
 
 
 async def put(appender: Appending, outgoing: Outgoing, command_id: str | None = None) -> Position:
     """Append one record. Raises ProblemError 503: nothing was taken, or its fate is unknown; a repeat under the same id
     does no harm either way."""
+    return await guarded(appender.append(outgoing), command_id)
+
+
+async def guarded(appending: Awaitable[T], command_id: str | None = None) -> T:
+    """What an append says; raises ProblemError 503 instead of the log's own errors."""
     try:
-        (result,) = await appender.append([outgoing])
+        return await appending
     except Overloaded as error:
         raise problems.unavailable(error.retry_after, command_id=command_id) from None
     except LogError as error:
-        result = error
-    if isinstance(result, LogError):
-        _log.warning("append failed", topic=outgoing.topic, error=str(result))
+        _log.warning("append failed", error=str(error))
         raise problems.unavailable(1, command_id=command_id) from None
-    return result
 
 
 class StoredWaiter:

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iter
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
+import structlog
 import uvicorn
 from fastapi import Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
@@ -23,10 +24,14 @@ from starlette.exceptions import HTTPException
 
 from schemas.envelope import Actor
 from schemas.outcomes import Fault, Problem, problem
+from services.runtime import health as runtime_health
 from services.runtime import problems, telemetry
+from services.runtime.appender import Overloaded
 from services.runtime.guard import Guard, TokenReader
+from services.runtime.log import LogError
 from services.runtime.problems import MEDIA_TYPE, ProblemError
 from services.runtime.settings import Settings
+from services.runtime.store import StoreError
 from services.runtime.tokens import Verifier
 
 __all__ = [
@@ -39,6 +44,7 @@ __all__ = [
     "Ready",
     "always_ready",
     "create_app",
+    "health_of",
     "require_authority",
     "require_role",
     "serve",
@@ -64,11 +70,25 @@ class Ready(BaseModel):
 Health = Callable[[], Awaitable[Ready]]
 
 
+def health_of(runner: runtime_health.Health, *more: Callable[[], dict[str, Check]]) -> Health:
+    """The readiness that a runner tells, with further checks of the service's own."""
+
+    async def health() -> Ready:
+        checks = {name: Check(ok=one.ok, detail=one.detail) for name, one in runner.checks().items()}
+        for asked in more:
+            checks |= asked()
+        ready = all(check.ok for check in checks.values())
+        return Ready(status="ready" if ready else "not-ready", checks=checks, lag=runner.lag, reached=runner.reached)
+
+    return health
+
+
 async def always_ready() -> Ready:
     """The health of a service that depends on nothing; for tests."""
     return Ready(status="ready")
 
 
+_log = structlog.get_logger("http")
 _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="Токен издателя или `otklik token`")
 
 
@@ -200,6 +220,13 @@ def _tell_problems(app: FastAPI) -> None:
     @app.exception_handler(ProblemError)
     async def refused(_: Request, refusal: ProblemError) -> Response:
         return answer(refusal)
+
+    @app.exception_handler(LogError)
+    @app.exception_handler(StoreError)
+    @app.exception_handler(Overloaded)
+    async def unreachable(_: Request, error: Exception) -> Response:
+        _log.warning("unreachable", error=str(error))
+        return answer(problems.unavailable(1, "Kafka или PostgreSQL сейчас не отвечает: повторите позже."))
 
     @app.exception_handler(RequestValidationError)
     async def shapeless(request: Request, error: RequestValidationError) -> Response:

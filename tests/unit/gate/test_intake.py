@@ -19,7 +19,7 @@ from schemas.envelope import Envelope
 from services.intake import batch
 from services.intake.api import make_app
 from services.intake.detections import Intake
-from services.runtime.gate import Overloaded
+from services.runtime.appender import Overloaded
 from services.runtime.http import always_ready, serve
 from services.runtime.log import LogError, Outgoing, Position
 from services.runtime.settings import Settings, load_settings
@@ -36,7 +36,13 @@ class Appended:
         self.taken: list[Outgoing] = []
         self.full = False
 
-    async def append(self, outgoing: Sequence[Outgoing]) -> list[Position | LogError]:
+    async def append(self, outgoing: Outgoing) -> Position:
+        (result,) = await self.append_all([outgoing])
+        if isinstance(result, LogError):
+            raise result
+        return result
+
+    async def append_all(self, outgoing: Sequence[Outgoing]) -> list[Position | LogError]:
         if self.full:
             raise Overloaded(3)
         first = len(self.taken)
@@ -68,7 +74,7 @@ def appended() -> Appended:
 
 @pytest.fixture
 async def client(settings: Settings, appended: Appended) -> AsyncIterator[httpx.AsyncClient]:
-    intake = Intake(appended, lambda: {"kbr": timedelta(hours=24)}, lambda: (NOW, None))
+    intake = Intake(appended, lambda: {"kbr": timedelta(hours=24)}, lambda: NOW)
     transport = httpx.ASGITransport(make_app(settings, lambda: intake, always_ready))
     async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=bearer(settings)) as opened:
         yield opened
@@ -207,7 +213,7 @@ async def served(settings: Settings, appended: Appended) -> AsyncIterator[str]:
     from tests.conftest import free_port
 
     port = free_port()
-    intake = Intake(appended, lambda: {"kbr": timedelta(hours=24)}, lambda: (NOW, None))
+    intake = Intake(appended, lambda: {"kbr": timedelta(hours=24)}, lambda: NOW)
     task = asyncio.create_task(serve(make_app(settings, lambda: intake, always_ready), settings, port))
     url = f"http://127.0.0.1:{port}"
     try:

@@ -1,0 +1,87 @@
+"""Reading what the decider has stored: a message as it stands, its events, the law in force."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from pydantic import BaseModel
+
+from regulations.directory import Directory
+from schemas.envelope import Envelope
+from services.runtime import problems
+from services.runtime.decider import Decider
+from services.runtime.gate import StoredWaiter
+from services.runtime.partitioner import partition_of
+from services.runtime.states import fold
+from services.runtime.store import DeciderStore, Stored
+from services.workflow.state import Message
+
+AT_LEAST_SECONDS = 5.0
+LOOK_SECONDS = 0.5
+
+
+class MessageReader:
+    """States as stored by whichever replica owns the partition. Raises `StoreError` when PostgreSQL does not answer."""
+
+    def __init__(self, store: DeciderStore, decider: Decider, waiter: StoredWaiter, partitions: int) -> None:
+        self._store = store
+        self._decider = decider
+        self._waiter = waiter
+        self._partitions = partitions
+
+    async def message(self, message_id: str, at_least: int | None) -> Message | None:
+        """The message; with `at_least`, waits up to 5 s for that sequence. Raises ProblemError 504 when the message is
+        there and has not come that far."""
+        partition = partition_of(message_id.encode(), self._partitions)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + AT_LEAST_SECONDS
+        while True:
+            change = self._waiter.next_change(partition)
+            found = (await self.messages([(partition, message_id)])).get(message_id)
+            if at_least is None or (found is not None and found.sequence >= at_least):
+                return found
+            left = deadline - loop.time()
+            if left <= 0:
+                break
+            await asyncio.wait({change}, timeout=min(left, LOOK_SECONDS))
+        if found is None:
+            return None
+        raise problems.not_in_time(None, f"Сообщение пока в состоянии {found.sequence}, а не {at_least}.")
+
+    async def messages(self, wanted: Sequence[tuple[int, str]]) -> dict[str, Message]:
+        """Messages by id; `wanted` are partitions and ids."""
+        by_partition: dict[int, list[str]] = {}
+        for partition, message_id in wanted:
+            by_partition.setdefault(partition, []).append(f"message/{message_id}")
+        found: dict[str, Message] = {}
+        for partition, keys in by_partition.items():
+            for key, stored in (await self._store.states(partition, keys)).items():
+                state = await self._decoded(partition, key, stored)
+                if isinstance(state, Message):
+                    found[state.message_id] = state
+        return found
+
+    async def history(self, message_id: str) -> list[Envelope]:
+        """Every event of the message, in order."""
+        partition = partition_of(message_id.encode(), self._partitions)
+        key = f"message/{message_id}"
+        kept = (await self._store.kept(partition, [key]))[key]
+        events = {envelope.sequence: envelope for envelope in (Envelope.from_bytes(one.body) for one in kept)}
+        return [events[sequence] for sequence in sorted(events, key=lambda sequence: sequence or 0)]
+
+    async def directories(self) -> dict[str, Directory]:
+        """The authorities in force, as the first partition has folded them."""
+        found = {}
+        for key, stored in (await self._store.world(0)).items():
+            state = await self._decoded(0, key, stored)
+            if isinstance(state, Directory) and state.in_force:
+                found[state.id] = state
+        return found
+
+    async def _decoded(self, partition: int, key: str, stored: Stored) -> BaseModel | None:
+        if stored.version == self._decider.state_version:
+            return self._decider.decode(key, stored.body)
+        # Another version's state stays until it is touched: a reader folds it anew and stores nothing.
+        kept = await self._store.kept(partition, [key])
+        return fold(self._decider, key, kept[key])
