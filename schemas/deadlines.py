@@ -61,3 +61,29 @@ class DeadlineData(BaseModel):
 
 def cloud_type(kind: Kind) -> str:
     return f"otklik.deadline.{kind}.v1"
+
+
+PENDING = "otklik.deadline.pending.v1"
+"""A deadline that cannot be computed yet, since nobody gave a calendar year that it hangs on: an alarm, never a guess.
+`set` (or `moved`) follows once the year has come by an amendment. Readers that only count may skip it."""
+
+
+class PendingData(BaseModel):
+    """`year`: the production calendar that is missing. `closed`, `closed_at`: it was done or cancelled while it waited."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    deadline_id: str
+    rule: str
+    occurrence: int
+    about: About | None = None
+    regulation: str
+    paragraph: str
+    owed_by: OwedBy
+    starts_at: AwareDatetime
+    clock: Literal["working", "plain", "working_days"]
+    window: bool = False
+    year: int
+    reason: str
+    """In Russian."""
+    closed: Literal["met", "cancelled"] | None = None
+    closed_at: AwareDatetime | None = None
