@@ -1,0 +1,62 @@
+"""PostgreSQL: the engine of a service, and waiting for the server."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from services.runtime.store import StoreError
+
+logger = logging.getLogger(__name__)
+
+FIRST_RETRY_S = 0.1
+LAST_RETRY_S = 2.0
+CONNECT_S = 5.0
+STATEMENT_S = 30.0
+"""No statement of ours takes so long: one that does is stuck, and what it waited for is tried anew."""
+
+
+def create_engine(url: str, service: str, pool: int = 10) -> AsyncEngine:
+    """An engine with at most `pool` connections. `url` is `postgresql+asyncpg://…`."""
+    return create_async_engine(
+        url,
+        pool_size=pool,
+        max_overflow=0,
+        pool_timeout=10.0,
+        pool_pre_ping=False,
+        pool_recycle=1800,
+        connect_args={
+            "timeout": CONNECT_S,
+            "command_timeout": STATEMENT_S,
+            "server_settings": {
+                "application_name": f"otklik-{service}",
+                "timezone": "UTC",
+                "idle_in_transaction_session_timeout": "60000",
+                # What is lost in a crash of the server is folded from the log, so a commit need not wait for the disk.
+                "synchronous_commit": "off",
+            },
+        },
+    )
+
+
+async def wait_for_database(engine: AsyncEngine, seconds: float = 60.0) -> None:
+    """Return as soon as the server answers; raises `StoreError` when it does not in time."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    delay = FIRST_RETRY_S
+    while True:
+        try:
+            async with engine.connect() as connection:
+                await connection.execute(text("SELECT 1"))
+        except (SQLAlchemyError, OSError, TimeoutError) as error:
+            if loop.time() + delay > deadline:
+                raise StoreError(f"PostgreSQL does not answer: {error}") from error
+            logger.info("waiting for PostgreSQL: %s", type(error).__name__)
+            await asyncio.sleep(delay)
+            delay = min(2 * delay, LAST_RETRY_S)
+        else:
+            return
