@@ -83,6 +83,11 @@ def load(*folders: Path) -> LawFiles:
     return LawFiles(acts=acts, authorities=authorities)
 
 
+def load_acts(*folders: Path) -> Mapping[str, Act]:
+    """The acts alone, by id; raises `WrongLaw` like `load`."""
+    return load(*folders).acts
+
+
 def _disagreements(authority: Authority, acts: Mapping[str, Act | None]) -> list[Wrong]:
     readable = {name: act for name, act in acts.items() if act is not None}
     unread = {("regulations", number, "id") for number, entry in enumerate(authority.regulations)
