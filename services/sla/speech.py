@@ -183,9 +183,13 @@ class Speech:
             sequence=count,
             causationid=self._cause.id,
             actor=ACTOR,
-            data=data.model_dump(mode="json", exclude_none=True),
+            data=_dumped(data),
         )
         self.outputs.append(Output(topics.DEADLINES, self._subject, envelope))
         for agency in dict.fromkeys(who.agency for who in (data.owed_by, also_to) if who and who.agency):
             self.outputs.append(Output(topics.assignments(self._authority, agency), self._subject, envelope))
         self.said = fold(self.said, envelope)
+
+
+def _dumped(data: DeadlineData | PendingData) -> dict[str, object]:
+    return {name: value for name, value in data.model_dump(mode="json", exclude_none=True).items() if value != []}
