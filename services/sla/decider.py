@@ -13,17 +13,15 @@ from schemas import events as e
 from schemas import topics
 from schemas.deadlines import PENDING, TYPES
 from schemas.envelope import Envelope
-from schemas.ids import period_id
 from services.runtime.decider import Agenda, Due, Input, Output, Scope, States, Sweep, UnknownEvent
-from services.runtime.partitioner import partition_of
-from services.sla import duties, facts, periods, said
+from services.sla import duties, facts, said
 from services.sla.law import Laws
 from services.sla.said import Spoken, Waiting
 from services.sla.speech import Speech
-from services.sla.state import AUTHORITY, CLOCK, KEPT_PERIODS, MESSAGE, PERIOD, PERIODS, Clock, Periods, Subject
+from services.sla.state import AUTHORITY, MESSAGE, PERIOD, PERIODS, Periods, Subject
 from services.sla.state import decode as decode_state
 from services.sla.state import encode as encode_state
-from services.sla.summaries import judge_period, period_ended
+from services.sla.summaries import Calendar, judge_period, law_at
 
 DUE, WARN, OPEN, WAITING = "due", "warn", "open/", "pending/"
 S = TypeVar("S", bound=BaseModel)
@@ -41,8 +39,8 @@ class Sla:
     remembers_source = True
 
     def __init__(self, partitions: int) -> None:
-        self._partitions = partitions
         self._laws = Laws()
+        self._periods = Calendar(partitions)
         self._amended: tuple[Directory | None, str, Directory] | None = None
 
     def scope(self, given: Input) -> Scope:
@@ -88,7 +86,8 @@ class Sla:
         data = facts.read(event)
         match data:
             case e.Reached():
-                return (CLOCK,)
+                # Time is no state: it says something or it does not.
+                return ()
             case e.Amended():
                 return (AUTHORITY + _authority(event),)
             case e.PeriodEvent():
@@ -103,9 +102,6 @@ class Sla:
             return subject.model_copy(update={"said": said.fold(subject.said, event)})
         data = facts.read(event)
         match data:
-            case e.Reached():
-                known = state if isinstance(state, Clock) else Clock(reached=data.at)
-                return known if data.at <= known.reached else Clock(reached=data.at)
             case e.Amended():
                 return self._evolved(state if isinstance(state, Directory) else None, event, data)
             case e.PeriodEvent():
@@ -175,26 +171,20 @@ class Sla:
         if subject.facts is not None:
             law = self._laws.of(directory, subject.facts.law, subject.facts.regulation)
         else:
-            law = self._laws.of(directory, directory.number, directory.regulation_at(event.time))
+            found = law_at(directory, one.data.starts_at)
+            law = found or self._laws.of(directory, directory.number, directory.regulation_at(event.time))
         speech = Speech(subject.said, event, _id_of(due.key), subject.said.authority)
         duties.retime(speech, one, event.time, subject.facts, law, amended.reason)
         return speech.outputs
 
     def _summaries(self, states: States, given: Input, reached: e.Reached) -> Sequence[Output]:
-        """`set` for every period that ended since the last `reached` and belongs to this partition."""
-        clock = _state(states, CLOCK, Clock)
+        """`set` for every period that has ended and belongs to this partition."""
         outputs: list[Output] = []
         for key in sorted(states):
             directory = states[key]
-            if not isinstance(directory, Directory) or not directory.in_force:
-                continue
-            length = directory.act(directory.number, directory.regulation_at(reached.at)).summary.period
-            done = _state(states, PERIODS + directory.id, Periods) or Periods()
-            after = clock.reached if clock else directory.amendments[0].time
-            for period in periods.ended(length, directory.zone, after, reached.at):
-                subject = period_id(directory.id, "summary", period)
-                if period not in done.done and partition_of(subject.encode(), self._partitions) == given.partition:
-                    outputs += period_ended(subject, period, given.envelope, directory).outputs
+            if isinstance(directory, Directory) and directory.in_force:
+                done = (_state(states, PERIODS + directory.id, Periods) or Periods()).done
+                outputs += self._periods.ended(directory, done, given.partition, given.envelope, reached.at)
         return outputs
 
     def _directory(self, states: States, event: Envelope) -> Directory:
@@ -221,7 +211,7 @@ def _evolve_periods(known: Periods, topic: str, event: Envelope) -> Periods:
         period = data.period if isinstance(data, e.SummaryDelivered) else None
     if period is None or period in known.done:
         return known
-    return Periods(done=(*known.done, period)[-KEPT_PERIODS:])
+    return Periods(done=(*known.done, period))
 
 
 def _state(states: States, key: str, shape: type[S]) -> S | None:

@@ -43,7 +43,7 @@ class Facts(BaseModel):
     """An interim answer was published; only the first one starts `final_draft` (reading 5)."""
     assignments: dict[str, Assigned] = {}
     agencies: tuple[str, ...] = ()
-    """Every agency that the message was ever assigned to: these may see it."""
+    """Every agency that anything was ever issued to: these may see it; a turn not yet come does not count."""
 
 
 def read(event: Envelope) -> e.EventData:
@@ -94,7 +94,6 @@ def _changes(facts: Facts, data: e.EventData, at: datetime) -> dict[str, Any]:
             routed = {one.assignment_id: Assigned(agency=one.agency, role=one.role) for one in data.assignments}
             return {
                 "assignments": facts.assignments | routed,
-                "agencies": _with(facts.agencies, *(one.agency for one in data.assignments)),
                 "joint": data.joint,
                 "lead": data.lead,
                 "drafter": _agency(data.drafted_by),
@@ -133,5 +132,5 @@ def _agency(who: str) -> str | None:
     return None if who == e.COORDINATOR else who
 
 
-def _with(known: tuple[str, ...], *more: str) -> tuple[str, ...]:
-    return known + tuple(dict.fromkeys(agency for agency in more if agency not in known))
+def _with(known: tuple[str, ...], agency: str) -> tuple[str, ...]:
+    return known if agency in known else (*known, agency)

@@ -11,7 +11,7 @@ from regulations.working_time.instants import elapsed, in_zone, instant, wall_cl
 from services.sla.instants import fixed
 
 Length = Literal["month", "quarter"]
-MONTHS: dict[Length, int] = {"month": 1, "quarter": 3}
+LENGTHS: tuple[Length, ...] = ("month", "quarter")
 
 
 def following_month(period: str) -> date:

@@ -178,6 +178,7 @@ class Speech:
             source=SOURCE,
             type=kind,
             subject=self._subject,
+            dataschema=f"urn:otklik:schema:{kind}",
             time=time,
             authority=self._authority,
             sequence=count,

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict
 
 from regulations.directory import Directory
 from services.sla.facts import Facts
 from services.sla.said import Said
 
-MESSAGE, PERIOD, AUTHORITY, PERIODS, CLOCK = "message/", "period/", "world/authority/", "world/periods/", "world/clock"
-KEPT_PERIODS = 24
-"""How many periods a partition remembers; a period that ended is set once, at the next `reached`."""
+MESSAGE, PERIOD, AUTHORITY, PERIODS = "message/", "period/", "world/authority/", "world/periods/"
 
 
 class Subject(BaseModel):
@@ -24,17 +22,10 @@ class Subject(BaseModel):
 
 
 class Periods(BaseModel):
-    """Of an authority: periods whose summary was set, or delivered before its term began, the latest ones."""
+    """Of an authority: periods whose summary was set, or delivered before its term began. Twelve a year at most."""
 
     model_config = ConfigDict(frozen=True)
     done: tuple[str, ...] = ()
-
-
-class Clock(BaseModel):
-    """The partition's own `reached`: no later event of it bears an earlier time."""
-
-    model_config = ConfigDict(frozen=True)
-    reached: AwareDatetime
 
 
 def shape_of(key: str) -> type[BaseModel]:
@@ -44,7 +35,6 @@ def shape_of(key: str) -> type[BaseModel]:
         (PERIOD, Subject),
         (AUTHORITY, Directory),
         (PERIODS, Periods),
-        (CLOCK, Clock),
     ):
         if key.startswith(prefix):
             return shape

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
-from regulations.directory import Directory
+from regulations.directory import Directory, NotInForce
+from regulations.working_time.instants import in_zone
 from schemas import events as e
 from schemas.deadlines import About
 from schemas.envelope import Envelope
+from schemas.ids import period_id
+from services.runtime.decider import Output
+from services.runtime.partitioner import partition_of
 from services.sla import periods
 from services.sla.duties import apply
 from services.sla.law import Law
@@ -40,15 +45,48 @@ def judge_period(told: Said | None, event: Envelope, data: e.PeriodEvent, direct
     return speech
 
 
-def period_ended(subject: str, period: str, reached: Envelope, directory: Directory) -> Speech:
-    """`set` of the summary; nothing where the act states no day (reading 15)."""
-    law = _law(directory, reached)
-    speech = Speech(None, reached, subject, directory.id)
-    start = Start("summary", periods.ends_at(period, directory.zone), About(period=period))
-    apply(speech, Row(starts=(start,)), reached, None, law)
-    return speech
+class Calendar:
+    """Which periods have ended, partition by partition: a period belongs to the partition that its id falls to.
+
+    `partitions`: how many `events` has. What it remembers only spares looking again.
+    """
+
+    def __init__(self, partitions: int) -> None:
+        self._partitions = partitions
+        self._quiet: dict[str, tuple[Directory, tuple[str, ...], int, datetime]] = {}
+
+    def ended(
+        self, directory: Directory, done: tuple[str, ...], partition: int, reached: Envelope, at: datetime
+    ) -> list[Output]:
+        """`set` of the summary for every period that ended since the authority came by the log, but those `done`; nothing
+        where the act in force at its end states no day (reading 15)."""
+        quiet = self._quiet.get(directory.id)
+        if quiet is not None and quiet[0] is directory and quiet[1:3] == (done, partition) and at < quiet[3]:
+            return []
+        outputs: list[Output] = []
+        for length in periods.LENGTHS:
+            for period in periods.ended(length, directory.zone, directory.amendments[0].time, at):
+                subject = period_id(directory.id, "summary", period)
+                mine = partition_of(subject.encode(), self._partitions) == partition
+                law = law_at(directory, periods.ends_at(period, directory.zone))
+                if mine and period not in done and law is not None and law.act.summary.period == length:
+                    speech = Speech(None, reached, subject, directory.id)
+                    start = Start("summary", periods.ends_at(period, directory.zone), About(period=period))
+                    apply(speech, Row(starts=(start,)), reached, None, law)
+                    outputs += speech.outputs
+        next_end = periods.ends_at(periods.name("month", in_zone(at, directory.zone).date()), directory.zone)
+        self._quiet[directory.id] = (directory, done, partition, next_end)
+        return outputs
 
 
 def _law(directory: Directory, event: Envelope) -> Law:
-    """A period is judged by the act in force when it ends."""
     return Law.of(directory, directory.number, directory.regulation_at(event.time))
+
+
+def law_at(directory: Directory, end: datetime) -> Law | None:
+    """A period is judged by the act in force when it ended; None while there was none."""
+    number = max((note.number for note in directory.amendments if note.time <= end), default=0)
+    try:
+        return Law.of(directory, number, directory.regulation_at(end))
+    except NotInForce:
+        return None

@@ -1,0 +1,108 @@
+"""Sla put together: the decider, its ticks, its API."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import AsyncExitStack
+from importlib.metadata import version
+
+from prometheus_client import Gauge
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from schemas import topics
+from services.runtime import installation, process
+from services.runtime.appender import Appender
+from services.runtime.database import create_engine, wait_for_database
+from services.runtime.decider_loop import DeciderRunner
+from services.runtime.gate import StoredWaiter
+from services.runtime.http import Check, health_of, serve
+from services.runtime.migrate import upgrade
+from services.runtime.postgres_store import PostgresStore
+from services.runtime.settings import Settings
+from services.runtime.store import StoreError
+from services.runtime.transaction import Limits
+from services.sla.api import make_app
+from services.sla.decider import Sla
+from services.sla.reads import SCHEMA, Reader, waiting_for_a_year
+from services.sla.ticks import Ticker, agenda_of
+
+logger = logging.getLogger(__name__)
+
+COUNT_EVERY_S = 15.0
+_waiting = Gauge("otklik_sla_deadlines_waiting", "Deadlines that wait for a calendar year", ("authority",))
+
+
+class YearAlarm:
+    """Tells of deadlines that nobody can compute until a calendar year is given: in health, in metrics, in the log.
+
+    The service stays ready: all other deadlines run on, and it is workflow that takes the amendment.
+    """
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._told: dict[str, int] = {}
+
+    async def run(self) -> None:
+        while True:
+            try:
+                found = await waiting_for_a_year(self._engine)
+            except StoreError as error:
+                logger.warning("alarm of years: %s", error)
+            else:
+                for authority in {*found, *self._told}:
+                    _waiting.labels(authority).set(found.get(authority, 0))
+                if found and found != self._told:
+                    logger.error("a calendar year is missing, deadlines wait: %s", found)
+                self._told = found
+            await asyncio.sleep(COUNT_EVERY_S)
+
+    def check(self) -> dict[str, Check]:
+        told = "; ".join(
+            f"{authority}: {number} сроков ждут календаря года" for authority, number in self._told.items()
+        )
+        return {"calendar": Check(ok=True, detail=told)}
+
+
+async def run(settings: Settings, port: int) -> None:
+    """Until cancelled. Raises `Unsuitable`, `LogError`, `StoreError` when it cannot begin."""
+    async with AsyncExitStack() as stack:
+        log = await stack.enter_async_context(installation.open_log(settings))
+        await installation.check(settings)
+        clock = await stack.enter_async_context(installation.open_clock(settings, log))
+        engine = create_engine(settings.postgres, SCHEMA, settings.database_pool)
+        stack.push_async_callback(engine.dispose)
+        await wait_for_database(engine)
+        await upgrade(engine, SCHEMA)
+        decider = Sla(settings.partitions)
+        store = PostgresStore(engine, SCHEMA, topics.EVENTS)
+        appender = Appender(log, clock)
+        await appender.start()
+        stack.push_async_callback(appender.stop)
+        waiter = await stack.enter_async_context(StoredWaiter(settings.postgres, SCHEMA, topics.EVENTS))
+        runner = DeciderRunner(
+            decider,
+            log,
+            store,
+            shared=topics.SHARED,
+            code_version=version("otklik"),
+            limits=Limits(batch_max=settings.batch_max),
+        )
+
+        def owned() -> list[int]:
+            return [int(name) for name, one in runner.health.partitions.items() if one.state == "running"]
+
+        reader = Reader(store, decider, waiter, settings.partitions)
+        alarm = YearAlarm(engine)
+        ticker = Ticker(agenda_of(store), appender, clock, owned)
+        app = make_app(settings, lambda: reader, health_of(runner.health, alarm.check))
+        await process.first_to_end(
+            process.stopped_in_order(runner.run(), runner.stop),
+            ticker.run(),
+            alarm.run(),
+            serve(app, settings, port),
+        )
+
+
+if __name__ == "__main__":
+    process.main("sla", run)
