@@ -101,6 +101,9 @@ def _lines(act: Act, note: ParagraphNote, place: str) -> list[str]:
         return [ROOMS[place]]
     if place in PLACES:
         return [PLACES[place]]
+    if place == "notices":
+        of_this = tuple(notice for notice in act.notices if note.paragraph in notice.paragraph.split(", "))
+        act = act.model_copy(update={"notices": of_this})
     return [f"`{place}`: {line}" for line in section(act, place)]
 
 

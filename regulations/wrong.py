@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -9,6 +10,8 @@ from pydantic import ValidationError
 
 Place = tuple[str | int, ...]
 """Keys and indexes from the root of the data."""
+
+_NO_PLACE = re.compile(r"\[key\]|constrained-\w+|function-\w+\[.*\]|float|DayHours")
 
 
 class Wrong(NamedTuple):
@@ -64,19 +67,23 @@ _TEXTS: dict[str, Callable[[Mapping[str, Any]], str]] = {
 
 
 def wrong(error: ValidationError, at: Place = ()) -> list[Wrong]:
-    """Every fault of a validation, each place once, with its Russian text. `at` is where the data stood."""
-    found: dict[Place, list[str]] = {}
+    """Every fault of a validation, each place once, with its Russian text. `at` is where the data stood.
+
+    Where a value may be of several kinds, what each of them expected is told in one line.
+    """
     faults = error.errors(include_url=False)
+    expected: dict[Place, list[str]] = {}
+    received: dict[Place, str] = {}
     for fault in faults:
         if fault["type"] == "too_short" and any(_lies_under(other["loc"], fault["loc"]) for other in faults):
             continue  # The list is short only because of the entries that are told of themselves.
-        details = found.setdefault((*at, *_place(fault["loc"])), [])
+        place = (*at, *_place(fault["loc"]))
         detail = _text(fault["type"], fault.get("ctx", {}), fault["msg"])
-        if "input" in fault and isinstance(fault["input"], str | int | float | bool) and fault["type"] != "missing":
-            detail += f"; получено: {fault['input']!r}"
-        if detail not in details:
-            details.append(detail)
-    return [Wrong(place, detail) for place, details in found.items() for detail in details]
+        if detail not in expected.setdefault(place, []):
+            expected[place].append(detail)
+        if fault["type"] != "missing" and isinstance(fault["input"], str | int | float | bool):
+            received[place] = f"; получено: {fault['input']!r}"
+    return [Wrong(place, " или ".join(details) + received.get(place, "")) for place, details in expected.items()]
 
 
 def _text(kind: str, context: Mapping[str, Any], message: str) -> str:
@@ -87,8 +94,8 @@ def _text(kind: str, context: Mapping[str, Any], message: str) -> str:
 
 
 def _place(loc: Sequence[str | int]) -> Place:
-    # Of a key that is wrong pydantic says ("reduced", "anser", "[key]"); the last is no place in the data.
-    return tuple(part for part in loc if part != "[key]")
+    # Of a key that is wrong pydantic says ("reduced", "anser", "[key]"), of a value of several kinds which kind it tried.
+    return tuple(part for part in loc if not (isinstance(part, str) and _NO_PLACE.fullmatch(part)))
 
 
 def _lies_under(loc: Sequence[str | int], above: Sequence[str | int]) -> bool:
