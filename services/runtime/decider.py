@@ -120,8 +120,12 @@ class Decider(Protocol):
         """What the input touches; raises `Unreadable` on outside input that cannot be understood."""
 
     def decide(self, states: States, given: Input, due: Due | None) -> Sequence[Output]:
-        """What is to be said. Called once with `due` None (unless the scope has only sweeps and no keys … then too),
-        and once for every entry swept. `states` are those before the input."""
+        """What is to be said. Called exactly once per input with `due` None, before its sweeps if there are any, and then
+        once for every entry swept. `states` are those before the input; in a sweep, those before the entry, with the
+        state of `due.key`.
+
+        The order on which every fold relies: the outputs of the call without a due entry are evolved, then those of
+        each entry in turn, and last, where the source is remembered, the input itself."""
 
     def refuse(self, given: Input, reason: str, detail: str) -> Sequence[Output]:
         """What is said besides the dead letter when `scope` or `decide` raised on a readable input (a command's refusal)."""

@@ -109,9 +109,10 @@ async def _alter(admin: Any, settings: KafkaSettings, present: Sequence[Wanted])
     if not present:
         return
     current = await _configs(admin, [settings.full(one.name) for one in present])
-    # AlterConfigs replaces all of a topic's settings, so nothing but a real difference is sent.
+    own = await _configs(admin, [settings.full(one.name) for one in present], only_own=True)
+    # AlterConfigs replaces all that was set on a topic, so what an operator has set besides is sent along.
     different = [
-        ConfigResource(ConfigResourceType.TOPIC, settings.full(one.name), dict(one.config))
+        ConfigResource(ConfigResourceType.TOPIC, settings.full(one.name), own[settings.full(one.name)] | one.config)
         for one in present
         if any(current[settings.full(one.name)].get(name) != value for name, value in one.config.items())
     ]
@@ -122,14 +123,18 @@ async def _alter(admin: Any, settings: KafkaSettings, present: Sequence[Wanted])
                     raise LogError(f"altering a topic: {kafka_errors.for_code(code).__name__} {message or ''}")
 
 
-async def _configs(admin: Any, topics: Sequence[str]) -> dict[str, dict[str, str]]:
+_SET_ON_TOPIC = 1
+"""Kafka's DYNAMIC_TOPIC_CONFIG: where a setting comes from."""
+
+
+async def _configs(admin: Any, topics: Sequence[str], *, only_own: bool = False) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic) for topic in topics])
     for answer in answers:
         for code, message, _, name, entries in answer.resources:
             if code:
                 raise LogError(f"asking for {name}: {kafka_errors.for_code(code).__name__} {message or ''}")
-            found[name] = {entry[0]: entry[1] for entry in entries}
+            found[name] = {entry[0]: entry[1] for entry in entries if not only_own or entry[3] == _SET_ON_TOPIC}
     return found
 
 

@@ -27,11 +27,15 @@ class KafkaLog:
         self._asking: AIOKafkaConsumer | None = None
         self._starting = asyncio.Lock()
 
-    async def session(self, service: str, source: TopicPartition) -> KafkaSession:
+    async def session(self, service: str, source: TopicPartition, *, per_topic: bool = False) -> KafkaSession:
         prefix = self.settings.prefix
-        transactional_id = f"{prefix}-{service}-{source.partition}"
+        name = f"{service}-{source.topic}" if per_topic else service
+        transactional_id = f"{prefix}-{name}-{source.partition}"
         producer = await make_producer(self.settings, transactional_id)
         return KafkaSession(self.settings, f"{prefix}-{service}", source, producer, self._committed)
+
+    async def committed(self, service: str, source: TopicPartition) -> int | None:
+        return await self._committed(f"{self.settings.prefix}-{service}", source)
 
     def member(self, service: str, topics: Sequence[str] = (), pattern: str | None = None) -> KafkaMember:
         return KafkaMember(self.settings, service, topics, pattern)

@@ -140,9 +140,12 @@ class Member(Protocol):
 class Log(Protocol):
     """A cluster, seen by one installation."""
 
-    async def session(self, service: str, source: TopicPartition) -> Session:
-        """Fence every earlier session of this service and partition, and begin a new one: when it returns, no
-        transaction of an earlier one is open."""
+    async def session(self, service: str, source: TopicPartition, *, per_topic: bool = False) -> Session:
+        """Fence every earlier session of this service and partition (`per_topic`: of this topic too), and begin a new
+        one: when it returns, no transaction of an earlier one is open."""
+
+    async def committed(self, service: str, source: TopicPartition) -> int | None:
+        """The service's committed offset; final only under a session."""
 
     def member(self, service: str, topics: Sequence[str] = (), pattern: str | None = None) -> Member:
         """A member of the service's group over these topics, or over those that match the pattern (unprefixed)."""

@@ -110,11 +110,14 @@ class MemoryLog:
 
     # The port.
 
-    async def session(self, service: str, source: TopicPartition) -> MemorySession:
-        name = f"{service}-{source.partition}"
+    async def session(self, service: str, source: TopicPartition, *, per_topic: bool = False) -> MemorySession:
+        name = f"{service}-{source.topic}-{source.partition}" if per_topic else f"{service}-{source.partition}"
         self._take_over(name)
         await self._step("session.after")
         return MemorySession(self, service, source, name, self._epochs[name])
+
+    async def committed(self, service: str, source: TopicPartition) -> int | None:
+        return self._offsets.get((service, source))
 
     def member(self, service: str, topics: Sequence[str] = (), pattern: str | None = None) -> MemoryMember:
         chosen = tuple(topics)

@@ -77,7 +77,7 @@ async def look(connection: AsyncConnection, schema: str, partition: int) -> Plac
     return None if row is None else place_of(row)
 
 
-async def notify(connection: AsyncConnection, schema: str, partition: int, position: int) -> None:
+async def notify(connection: AsyncConnection, schema: str, partition: int | str, position: int) -> None:
     """Tell who waits that the source's records before `position` are stored; delivered when the transaction is."""
     await connection.execute(
         text("SELECT pg_notify(:channel, :payload)"),

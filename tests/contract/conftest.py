@@ -28,11 +28,11 @@ def addresses(request: pytest.FixtureRequest) -> tuple[str, str] | None:
 async def rig(addresses: tuple[str, str] | None, prefix: str) -> AsyncIterator[Rig]:
     topics = dict.fromkeys(("inbox", "events", "outcomes", "deadlines"), PARTITIONS) | {"dead-letters": 1}
     if addresses is None:
-        rig = Rig(MemoryLog(topics, lambda: rig.now, frozenset(topics)), "memory", PARTITIONS)
+        made = Rig(MemoryLog(topics, lambda: made.now, frozenset(topics)), "memory", PARTITIONS)
     else:
         settings = KafkaSettings(addresses[0], prefix)
         await ensure_topics(settings, [Wanted(name, count, 1, LARGE) for name, count in topics.items()])
         engine = create_engine(addresses[1], "test")
-        rig = Rig(KafkaLog(settings), "real", PARTITIONS, engine)
-    yield rig
-    await rig.close()
+        made = Rig(KafkaLog(settings), "real", PARTITIONS, engine)
+    yield made
+    await made.close()

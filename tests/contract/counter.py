@@ -65,7 +65,7 @@ class CounterDecider:
             key = due.key.removeprefix("message/")
             counter = states[due.key]
             assert isinstance(counter, Counter)
-            return [self._event("rang", key, counter.sequence + 1, given, at=due.entry.item)]
+            return [self._event("rang", key, counter.sequence + 1, given, when=due.entry.item)]
         if asked.type == "ring":
             return [Output("events", "ring", envelope("noted", "ring", f"noted-{asked.id}", given.at, text=asked.id))]
         if asked.type == "explode":
@@ -78,7 +78,7 @@ class CounterDecider:
         if asked.type == "note":
             return [Output("events", subject, envelope("noted", subject, asked.id, given.at, text=asked.data["text"]))]
         if asked.type == "set-ring":
-            return [self._event("ring-set", subject, found.sequence + 1, given, at=asked.data["at"])]
+            return [self._event("ring-set", subject, found.sequence + 1, given, when=asked.data["when"])]
         if asked.type == "talk":
             return [
                 self._event("added", subject, found.sequence + 1 + number, given, n=1, text="x" * asked.data["bytes"])
@@ -129,9 +129,9 @@ class CounterDecider:
                 raise ArithmeticError("a number that this version cannot bear")
             change: dict[str, Any] = {"count": counter.count + self.step * int(event.data["n"])}
         elif event.type == "ring-set":
-            change = {"rings": (*counter.rings, datetime.fromisoformat(event.data["at"]))}
+            change = {"rings": (*counter.rings, datetime.fromisoformat(event.data["when"]))}
         elif event.type == "rang":
-            rings = tuple(at for at in counter.rings if at.isoformat() != event.data["at"])
+            rings = tuple(at for at in counter.rings if at.isoformat() != event.data["when"])
             change = {"rings": rings, "rang": counter.rang + 1}
         else:
             raise UnknownEvent(event.type)

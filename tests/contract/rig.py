@@ -7,6 +7,9 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.protocol.api import Request, RequestStruct, Response
+from aiokafka.protocol.types import Array, Int16, Int32, Schema, String
 from sqlalchemy import MetaData, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -14,6 +17,7 @@ from schemas.envelope import Envelope
 from services.runtime.decider import Decider
 from services.runtime.decider_loop import DeciderRunner
 from services.runtime.health import Health
+from services.runtime.kafka_admin import Wanted, describe, ensure_topics
 from services.runtime.kafka_log import KafkaLog
 from services.runtime.kafka_producer import KafkaSession
 from services.runtime.log import Log, LogError, Outgoing, Position, Record, TopicPartition
@@ -30,6 +34,31 @@ START = datetime(2026, 11, 16, 9, tzinfo=UTC)
 PATIENCE_S = 40.0
 
 
+class _DeleteGroupsResponse(Response):  # type: ignore[misc]
+    API_KEY = 42
+    API_VERSION = 1
+    SCHEMA = Schema(("throttle_time_ms", Int32), ("results", Array(("group", String("utf-8")), ("error_code", Int16))))
+
+
+class _DeleteGroupsRequest(RequestStruct):  # type: ignore[misc]
+    API_KEY = 42
+    API_VERSION = 1
+    RESPONSE_TYPE = _DeleteGroupsResponse
+    SCHEMA = Schema(("groups", Array(String("utf-8"))))
+
+
+class DeleteGroups(Request[_DeleteGroupsRequest]):  # type: ignore[misc]
+    """A request that aiokafka does not speak."""
+
+    API_KEY = 42
+
+    def __init__(self, groups: list[str]) -> None:
+        self._groups = groups
+
+    def build(self, request_struct_class: type[_DeleteGroupsRequest]) -> _DeleteGroupsRequest:
+        return request_struct_class(self._groups)
+
+
 class Crash(BaseException):
     """The process dies here: no handler runs that would not run after SIGKILL."""
 
@@ -43,6 +72,9 @@ class Faults:
 
     def arm(self, point: str, error: BaseException, nth: int = 1) -> None:
         self._armed[point].append((nth, error))
+
+    def clear(self) -> None:
+        self._armed.clear()
 
     def __call__(self, point: str) -> None:
         rest: list[tuple[int, BaseException]] = []
@@ -104,8 +136,9 @@ class FaultyLog:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
 
-    async def session(self, service: str, source: TopicPartition) -> FaultySession:
-        session = FaultySession(await self.inner.session(service, source), self.faults, self.left)
+    async def session(self, service: str, source: TopicPartition, *, per_topic: bool = False) -> FaultySession:
+        inner = await self.inner.session(service, source, per_topic=per_topic)
+        session = FaultySession(inner, self.faults, self.left)
         self.sessions.append(session)
         self.faults("session.after")
         return session
@@ -261,17 +294,59 @@ class Rig:
     async def settled(self, decider: Decider, partition: int = 0) -> None:
         """Wait until everything on the source is stored."""
         store = await self.store(decider)
+        identity = await self.log.inner.identity([decider.source, *decider.said])
         last = max((record.offset for record in await self.read(decider.source, partition)), default=-1)
 
         async def stored() -> bool:
             place = await store.inner.place(partition)
-            return place is not None and place.offsets.get(decider.source, 0) > last
+            return place is not None and place.identity == identity and place.offsets.get(decider.source, 0) > last
 
         await until(stored, f"{decider.name} {partition} stores up to {last}")
 
     async def state(self, decider: Decider, key: str, partition: int = 0) -> Any:
         stored = await (await self.store(decider)).inner.states(partition, [key])
         return decider.decode(key, stored[key].body) if key in stored else None
+
+    async def lose_the_log(self) -> None:
+        """The brokers' data is deleted, and the topics made anew; PostgreSQL knows nothing of it."""
+        if isinstance(self.log.inner, MemoryLog):
+            self.log.inner.recreate()
+            return
+        assert isinstance(self.log.inner, KafkaLog)
+        settings = self.log.inner.settings
+        there = await describe(settings)
+        admin = AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap)
+        await admin.start()
+        await admin.delete_topics([settings.full(topic) for topic in there])
+        await admin.close()
+        wanted = [Wanted(name, topic.partitions, 1) for name, topic in there.items()]
+
+        async def made_anew() -> bool:
+            with suppress(LogError):
+                await ensure_topics(settings, wanted, alter=False)
+            now = await describe(settings)
+            return set(now) == set(there) and all(now[name].id != there[name].id for name in there)
+
+        await until(made_anew, "topics made anew")
+
+    async def lose_offsets(self, decider: Decider) -> None:
+        """What an idle week does to a group's committed offsets."""
+        if isinstance(self.log.inner, MemoryLog):
+            self.log.inner.expire_offsets()
+            return
+        assert isinstance(self.log.inner, KafkaLog)
+        settings = self.log.inner.settings
+        admin = AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap)
+        await admin.start()
+        group = f"{settings.prefix}-{decider.name}"
+
+        async def deleted() -> bool:
+            node = await admin.find_coordinator(group)
+            answer = await admin._client.send(node, DeleteGroups([group]))
+            return all(code in {0, 69} for _, code in answer.results)
+
+        await until(deleted, "the group is deleted")
+        await admin.close()
 
     async def close(self) -> None:
         for running in self.running:
