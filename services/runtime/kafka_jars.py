@@ -19,7 +19,7 @@ from jgo.parse import Endpoint
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
-from services.runtime.supervisor import StartError
+from services.runtime.child import StartError
 
 KAFKA_VERSION = "4.1.2"
 # slf4j-simple writes the broker's log to stderr without a file of settings; Kafka's own artifact brings no writer.

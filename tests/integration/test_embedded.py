@@ -19,8 +19,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import MessageSizeTooLargeError
 
 from services.runtime import embedded_guards, kafka_jars
+from services.runtime.child import StartError
 from services.runtime.embedded import EmbeddedKafka, EmbeddedPostgres, fetch_kafka
-from services.runtime.supervisor import StartError
 from tests.conftest import free_port, free_port_base
 
 

@@ -13,7 +13,8 @@ import psutil
 import pytest
 from rich.console import Console
 
-from services.runtime.supervisor import ChildProcess, StartError, Supervisor, answers
+from services.runtime.child import ChildProcess, StartError, answers
+from services.runtime.supervisor import Supervisor
 from tests.conftest import free_port
 
 SLEEPER = "import time; time.sleep(600)"
@@ -103,7 +104,8 @@ async def test_a_second_run_on_the_same_data_is_refused_with_a_clear_word(tmp_pa
 
 RUN = """
 import asyncio, pathlib, sys
-from services.runtime.supervisor import ChildProcess, Supervisor
+from services.runtime.child import ChildProcess
+from services.runtime.supervisor import Supervisor
 async def main():
     data = pathlib.Path({data!r})
     async with Supervisor(data) as supervisor:
