@@ -8,7 +8,7 @@ import os
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Literal, cast
 
 import httpx
 import jwt
@@ -38,7 +38,8 @@ class Claims(BaseModel):
     """What a token must say of its bearer."""
 
     sub: Annotated[str, Field(min_length=1, max_length=200)]
-    authorities: Annotated[tuple[Slug, ...], Field(max_length=1000)] = ()
+    authorities: Annotated[tuple[Slug | Literal["*"], ...], Field(max_length=1000)] = ()
+    """`*`, for operators alone: every authority, also those to come."""
     roles: Annotated[tuple[str, ...], Field(max_length=50)] = ()
     agency: Slug | None = None
 

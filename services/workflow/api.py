@@ -82,17 +82,18 @@ def _read_messages(app: FastAPI, parts: Callable[[], Parts]) -> None:
         rows = await parts().reads.listed(wanted)
         page, more = rows[:limit], len(rows) > limit
         found = await parts().reader.messages([(partition, message_id) for partition, message_id, _ in page])
-        items = [view(found[message_id], actor) for _, message_id, _ in page if message_id in found]
+        items = [await _shown(parts(), found[message_id], actor) for _, message_id, _ in page if message_id in found]
         return Page(items=items, next=cursor(page[-1][2], page[-1][1]) if more else None)
 
     @app.get("/v1/messages/{message_id}", summary="Сообщение")
     async def message(message_id: UUID, actor: CurrentActor, at_least: AtLeast = None) -> MessageView:
-        return view(await _visible(parts(), message_id, actor, at_least), actor)
+        return await _shown(parts(), await _visible(parts(), message_id, actor, at_least), actor)
 
     @app.get("/v1/messages/{message_id}/history", summary="События сообщения по порядку")
     async def history(message_id: UUID, actor: CurrentActor, at_least: AtLeast = None) -> Page:
         found = await _visible(parts(), message_id, actor, at_least)
-        events = await parts().reader.history(found.message_id)
+        law = await parts().reader.law_of(found)
+        events = views.history(await parts().reader.history(found.message_id), found, law, actor)
         return Page(items=[event.model_dump(mode="json", exclude_none=True) for event in events])
 
 
@@ -121,9 +122,8 @@ def _give_commands(app: FastAPI, parts: Callable[[], Parts]) -> None:
         raise problems.not_found("Такой команды нет или подали её не вы.")
 
 
-def view(message: Message, actor: Actor) -> MessageView:
-    """The message as this actor may see it."""
-    return views.message_view(message)
+async def _shown(parts: Parts, message: Message, actor: Actor) -> MessageView:
+    return views.view(message, await parts.reader.law_of(message), actor)
 
 
 def _body(about: Literal["message", "period"]) -> dict[str, Any]:

@@ -29,6 +29,8 @@ class MessageReader:
         self._decider = decider
         self._waiter = waiter
         self._partitions = partitions
+        # A directory is large and changes rarely: it is decoded once for each of its bodies.
+        self._known: dict[str, tuple[bytes | None, BaseModel | None]] = {}
 
     async def message(self, message_id: str, at_least: int | None) -> Message | None:
         """The message; with `at_least`, waits up to 5 s for that sequence. Raises ProblemError 504 when the message is
@@ -74,10 +76,22 @@ class MessageReader:
         """The authorities in force, as the first partition has folded them."""
         found = {}
         for key, stored in (await self._store.world(0)).items():
-            state = await self._decoded(0, key, stored)
+            if self._known.get(key, (None, None))[0] != stored.body:
+                self._known[key] = (stored.body, await self._decoded(0, key, stored))
+            state = self._known[key][1]
             if isinstance(state, Directory) and state.in_force:
                 found[state.id] = state
         return found
+
+    async def law_of(self, message: Message) -> Directory:
+        """The law by which the message is shown. Raises ProblemError 503 while it is not stored here yet."""
+        key = f"world/authority/{message.authority}"
+        known = self._known.get(key, (None, None))[1]
+        if not isinstance(known, Directory) or known.number < message.law or not known.in_force:
+            known = (await self.directories()).get(message.authority)
+        if known is None:
+            raise problems.unavailable(1, "Право этого органа ещё не прочитано из журнала.")
+        return known
 
     async def _decoded(self, partition: int, key: str, stored: Stored) -> BaseModel | None:
         if stored.version == self._decider.state_version:

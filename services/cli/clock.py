@@ -1,0 +1,180 @@
+"""`otklik clock`: the simulated time of an installation, moved and waited for."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+from uuid import uuid4
+
+import httpx
+import typer
+from pydantic import TypeAdapter, ValidationError
+from rich.console import Console
+from rich.markup import escape
+
+from schemas import topics
+from schemas.envelope import CONTENT_TYPE, Envelope
+from schemas.inbox import TICK, Tick
+from services.runtime import installation
+from services.runtime.broadcast import Broadcast, broadcast
+from services.runtime.clock import ClockNotSet, SimulatedClock
+from services.runtime.kafka_log import KafkaLog
+from services.runtime.log import LogError
+from services.runtime.settings import Settings, SettingsError, load_settings
+
+FOLLOWERS = ("workflow", "sla", "reporting")
+"""Who has to have stored an instant before it counts as reached, in the order of the flow."""
+PATIENCE_SECONDS = 120.0
+LOOK_SECONDS = 0.05
+
+app = typer.Typer(no_args_is_help=True, help="Условные часы (otklik up --clock simulated).")
+_durations = TypeAdapter(timedelta)
+
+
+class ClockError(Exception):
+    """Time cannot be moved so; the text says in Russian why."""
+
+
+@app.command("show")
+def show() -> None:
+    """Напечатать, сколько сейчас времени."""
+    _run(_show)
+
+
+@app.command("set")
+def set_(instant: Annotated[str, typer.Argument(help="момент вида 2026-11-16T09:00+03:00")]) -> None:
+    """Перевести часы вперёд; вернуться, когда сделано всё, что к этому сроку было должно."""
+    _run(lambda settings: _set(settings, instant))
+
+
+@app.command("advance")
+def advance(duration: Annotated[str, typer.Argument(help="длительность: PT30M, P1D, 30m, 2h, 1d")]) -> None:
+    """Перевести часы вперёд на длительность."""
+    _run(lambda settings: _advance(settings, duration))
+
+
+def _run(command: Callable[[Settings], Coroutine[Any, Any, datetime]]) -> None:
+    try:
+        print(asyncio.run(command(load_settings())).isoformat())
+    except (SettingsError, LogError, ClockError) as error:
+        Console(stderr=True).print(escape(str(error)), highlight=False)
+        raise typer.Exit(1) from error
+
+
+def duration_of(text: str) -> timedelta:
+    """`PT30M`, `P1D` (ISO 8601), or `30m`, `2h`, `1d`, `45s`. Raises ClockError."""
+    short = re.fullmatch(r"(\d+)([smhd])", text)
+    if short:
+        unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}[short[2]]
+        return timedelta(**{unit: int(short[1])})
+    try:
+        found = _durations.validate_python(text)
+    except ValidationError:
+        raise ClockError(f"«{text}» — не длительность: нужно PT30M, P1D, 30m, 2h или 1d") from None
+    if found < timedelta(0):
+        raise ClockError("назад время не идёт")
+    return found
+
+
+def instant_of(text: str) -> datetime:
+    """An aware instant. Raises ClockError."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise ClockError(f"«{text}» — не момент: нужно вида 2026-11-16T09:00+03:00") from None
+    if found.tzinfo is None:
+        raise ClockError(f"«{text}»: укажите смещение от UTC, например {text}+03:00")
+    return found
+
+
+async def time_of(settings: Settings) -> datetime:
+    """The installation's time: the machine's, or where the simulated clock stands."""
+    async with installation.open_log(settings) as log:
+        living = await installation.living(settings, log)
+    return datetime.now(UTC) if living.clock == "real" else await _show(settings)
+
+
+async def _opened(log: KafkaLog) -> SimulatedClock:
+    clock = SimulatedClock(log)
+    await clock.start()
+    try:
+        clock.now()
+    except ClockNotSet:
+        await clock.stop()
+        raise ClockError("Эта установка живёт по настоящим часам: их не переводят.") from None
+    return clock
+
+
+async def _show(settings: Settings) -> datetime:
+    async with installation.open_log(settings) as log:
+        clock = await _opened(log)
+        try:
+            return clock.now()
+        finally:
+            await clock.stop()
+
+
+async def _set(settings: Settings, text: str) -> datetime:
+    return await move(settings, instant_of(text))
+
+
+async def _advance(settings: Settings, text: str) -> datetime:
+    return await move(settings, duration_of(text))
+
+
+async def move(settings: Settings, to: datetime | timedelta) -> datetime:
+    """Move time on, tick every partition, and return when workflow, sla and reporting have stored that instant.
+
+    Raises ClockError for an instant that lies behind, or when a service does not come so far in two minutes."""
+    async with installation.open_log(settings) as log:
+        clock = await _opened(log)
+        try:
+            now = clock.now()
+            instant = to if isinstance(to, datetime) else now + to
+            if instant < now:
+                raise ClockError(f"Часы стоят на {now.isoformat()}: назад время не идёт.")
+            await clock.set(instant)
+            await _tick(log, clock)
+        finally:
+            await clock.stop()
+    # Kafka's stamps are whole milliseconds.
+    await _reached(settings, instant - timedelta(microseconds=instant.microsecond % 1000))
+    return instant
+
+
+async def _tick(log: KafkaLog, clock: SimulatedClock) -> None:
+    envelope = Envelope(
+        id=str(uuid4()),
+        source="/otklik/clock",
+        type=TICK,
+        time=clock.now(),
+        data=Tick(why="otklik clock").model_dump(),
+    )
+    said = Broadcast(b"tick", envelope.to_bytes(), {"content-type": CONTENT_TYPE})
+    # A transactional id of its own: it must not fence an amendment that is on its way.
+    await broadcast(log, topics.INBOX, [said], name="clock", clock=clock)
+
+
+async def _reached(settings: Settings, instant: datetime) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    async with httpx.AsyncClient(timeout=5) as http:
+        for service in FOLLOWERS:
+            while not await _has(http, settings.url(service), instant):
+                if time.monotonic() > deadline:
+                    raise ClockError(
+                        f"{service} не дошла до {instant.isoformat()} за {PATIENCE_SECONDS:g} с: см. /readyz"
+                    )
+                await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _has(http: httpx.AsyncClient, url: str, instant: datetime) -> bool:
+    try:
+        ready = (await http.get(f"{url}/readyz")).json()
+    except (httpx.HTTPError, ValueError):
+        return False
+    reached = ready.get("reached")
+    return reached is not None and datetime.fromisoformat(reached) >= instant

@@ -1,0 +1,24 @@
+"""`otklik settings`: every setting, its value, its default, its meaning."""
+
+from __future__ import annotations
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from services.runtime.settings import SettingsError, load_settings
+
+
+def settings() -> None:
+    """Показать все настройки (переменные OTKLIK_…), их значения и смысл."""
+    try:
+        lines = load_settings().describe()
+    except SettingsError as error:
+        Console(stderr=True).print(escape(str(error)), highlight=False)
+        raise typer.Exit(1) from error
+    table = Table("настройка", "значение", "по умолчанию", "что это", box=None, title_justify="left")
+    for line in lines:
+        changed = "bold" if line.value != line.default else ""
+        table.add_row(line.name, escape(line.value), escape(line.default), escape(line.meaning), style=changed)
+    Console().print(table)

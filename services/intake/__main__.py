@@ -1,0 +1,59 @@
+"""Intake put together: the gate, the topic `detections`, the law in force."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+
+from schemas import topics
+from services.intake.api import make_app
+from services.intake.detections import Intake
+from services.intake.law import AuthoritiesInForce
+from services.intake.store import SCHEMA, AuthorityStore
+from services.intake.topic import admitted
+from services.runtime import installation, process
+from services.runtime.appender import Appender
+from services.runtime.database import create_engine, wait_for_database
+from services.runtime.http import Check, Ready, serve
+from services.runtime.migrate import upgrade
+from services.runtime.relay import Relay
+from services.runtime.settings import Settings
+
+
+async def run(settings: Settings, port: int) -> None:
+    """Until cancelled. Raises `Unsuitable`, `LogError`, `StoreError` when it cannot begin."""
+    async with AsyncExitStack() as stack:
+        log = await stack.enter_async_context(installation.open_log(settings))
+        await installation.check(settings)
+        clock = await stack.enter_async_context(installation.open_clock(settings, log))
+        engine = create_engine(settings.postgres, SCHEMA, 2)
+        stack.push_async_callback(engine.dispose)
+        await wait_for_database(engine)
+        await upgrade(engine, SCHEMA)
+        appender = Appender(log, clock)
+        await appender.start()
+        stack.push_async_callback(appender.stop)
+        law = AuthoritiesInForce(log, AuthorityStore(engine))
+        intake = Intake(appender, law.ages, clock.now)
+        relay = Relay("intake", log, lambda record: admitted(intake, record), topics=(topics.DETECTIONS,), clock=clock)
+
+        async def relaying() -> None:
+            # Before the law is read every detection would be a dead letter.
+            await law.caught_up()
+            await relay.run()
+
+        async def health() -> Ready:
+            checks = {name: Check(ok=one.ok, detail=one.detail) for name, one in relay.health.checks().items()}
+            checks |= law.checks() | {"appender": Check(ok=appender.failing is None, detail=appender.failing or "")}
+            ready = all(check.ok for check in checks.values())
+            return Ready(status="ready" if ready else "not-ready", checks=checks, lag=relay.health.lag)
+
+        app = make_app(settings, lambda: intake, health)
+        await process.first_to_end(
+            law.run(),
+            process.stopped_in_order(relaying(), relay.stop),
+            serve(app, settings, port),
+        )
+
+
+if __name__ == "__main__":
+    process.main("intake", run)
