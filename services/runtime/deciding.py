@@ -39,12 +39,14 @@ class Prepared:
 
 @dataclass(slots=True)
 class Spoken:
-    """An output that is to be written; `envelope` and `keys` only on own topics, as they will be read."""
+    """An output that is to be written; `envelope` and `keys` only on own topics, as they will be read. `parked`: those of
+    the keys that were in quarantine when it was said, so that their states know nothing of it."""
 
     outgoing: Outgoing
     cause: Cause
     envelope: Envelope | None = None
     keys: tuple[str, ...] = ()
+    parked: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -178,8 +180,9 @@ class Judge:
         spoken.envelope = Envelope.from_bytes(value)
         spoken.keys = tuple(decider.keys_of(output.topic, spoken.envelope))
         check_text(spoken.keys)
+        spoken.parked = tuple(key for key in spoken.keys if key in self._quarantined)
         for key in spoken.keys:
-            if key not in self._quarantined:
+            if key not in spoken.parked:
                 state = trial.states[key] if key in trial.states else self._states.get(key)
                 trial.states[key] = decider.evolve(key, state, output.topic, spoken.envelope)
 

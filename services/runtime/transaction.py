@@ -143,7 +143,7 @@ class Transactions:
             for key in spoken.keys:
                 cause, body = spoken.cause, spoken.outgoing.value
                 row = Kept(key, position.topic, position.offset, cause.offset, cause.index, cause.at, body)
-                if key in self.quarantined:
+                if key in spoken.parked:
                     changes.parked.append(row)
                 elif decider.remembered(key):
                     changes.kept.append(row)

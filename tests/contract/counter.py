@@ -120,6 +120,8 @@ class CounterDecider:
         if event.type == "noted":
             world = state if isinstance(state, World) else World()
             return World(noted=(*world.noted, event.data["text"]))
+        if event.type not in {"added", "ring-set", "rang"}:
+            raise UnknownEvent(event.type)
         counter = state if isinstance(state, Counter) else Counter()
         sequence = event.sequence or 0
         if sequence <= counter.sequence:
@@ -130,11 +132,9 @@ class CounterDecider:
             change: dict[str, Any] = {"count": counter.count + self.step * int(event.data["n"])}
         elif event.type == "ring-set":
             change = {"rings": (*counter.rings, datetime.fromisoformat(event.data["when"]))}
-        elif event.type == "rang":
+        else:
             rings = tuple(at for at in counter.rings if at.isoformat() != event.data["when"])
             change = {"rings": rings, "rang": counter.rang + 1}
-        else:
-            raise UnknownEvent(event.type)
         return counter.model_copy(update=change | {"sequence": sequence, "version": self.state_version})
 
     def agenda(self, key: str, state: BaseModel) -> Iterable[Agenda]:
