@@ -167,7 +167,9 @@ def _of_period(law: Law, starts_at: datetime, circumstances: Circumstances) -> T
 def _with_warning(law: Law, found: Term) -> Term:
     """Reading 18: the warning stands a part of the term before its end, on the term's own clock."""
     by_calendar = found.clock != "plain"
-    amendments = law.judged_by(found.starts_at, found.due_at, by_calendar=by_calendar)
+    # A draft hangs on every day up to the answer that it stands before.
+    until = max(found.due_at, found.anchor_at or found.due_at)
+    amendments = law.judged_by(found.starts_at, until, by_calendar=by_calendar)
     known = law.act.rules.get(found.rule)  # type: ignore[call-overload]
     part = known.warn if known is not None else DEFAULT_WARN
     if found.window or found.due_at <= found.starts_at:
