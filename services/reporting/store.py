@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table, Uuid, and_, any_, bindparam, func, literal, select, update
+from sqlalchemy import Table, Uuid, and_, any_, bindparam, delete, func, literal, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -56,18 +56,22 @@ async def _write(connection: AsyncConnection, rows: Rows) -> None:
     await _add(connection, tables.counted, rows.counted)
     await _put(connection, tables.deadlines, list(rows.deadlines.values()))
     await _add(connection, tables.deadline_events, rows.deadline_events)
-    await _write_shared(connection, rows)
+    await _add(connection, tables.amendments, rows.amendments)
+    await _write_latest(connection, rows)
 
 
-async def _write_register(connection: AsyncConnection, versions: Sequence[Row]) -> None:
+async def _write_register(connection: AsyncConnection, versions: Sequence[tuple[Row, int]]) -> None:
     """Each version ends when the next one begins; the one before the batch's first is ended in the table."""
     if not versions:
         return
-    begins = {(row.message_id, row.sequence): row.at for row in versions}
-    written = [row.columns() | {"until": begins.get((row.message_id, row.sequence + 1))} for row in versions]
+    begins = {(row.message_id, row.sequence): row.at for row, _ in versions}
+    written = [
+        row.columns() | {"until": begins.get((row.message_id, row.sequence + 1)), "partition": partition}
+        for row, partition in versions
+    ]
     ended = [
         {"ended_message": row.message_id, "ended_sequence": row.sequence - 1, "ended_at": row.at}
-        for row in versions
+        for row, _ in versions
         if row.sequence > 1 and (row.message_id, row.sequence - 1) not in begins
     ]
     table = tables.register
@@ -77,8 +81,8 @@ async def _write_register(connection: AsyncConnection, versions: Sequence[Row]) 
     await _add(connection, table, written)
 
 
-async def _write_shared(connection: AsyncConnection, rows: Rows) -> None:
-    """The few rows that several partitions may write: whoever comes first, the same row comes of it."""
+async def _write_latest(connection: AsyncConnection, rows: Rows) -> None:
+    """Rows of which only the latest word counts."""
     if rows.periods:
         write = insert(tables.periods)
         newer = write.excluded.sequence > tables.periods.c.sequence
@@ -87,13 +91,6 @@ async def _write_shared(connection: AsyncConnection, rows: Rows) -> None:
                 index_elements=["period_id"], set_=_excluded(write, tables.periods), where=newer
             ),
             list(rows.periods.values()),
-        )
-    if rows.amendments:
-        write = insert(tables.amendments)
-        earliest = func.least(tables.amendments.c.at, write.excluded.at)
-        ordered = sorted(rows.amendments, key=lambda row: (row["authority"], row["number"]))
-        await connection.execute(
-            write.on_conflict_do_update(index_elements=["authority", "number"], set_={"at": earliest}), ordered
         )
     if rows.reached:
         write = insert(tables.reached)
@@ -124,6 +121,12 @@ def _excluded(write: Any, table: Table) -> dict[str, Any]:
     return {column.name: write.excluded[column.name] for column in table.columns if not column.primary_key}
 
 
+async def wipe(connection: AsyncConnection, partition: int) -> None:
+    """Empty what a partition has written: the log is another one, and it is folded anew."""
+    for table in (*tables.PARTITIONED, tables.reached):
+        await connection.execute(delete(table).where(table.c.partition == partition))
+
+
 async def reached_by_all(connection: AsyncConnection, partitions: int) -> datetime | None:
     """The instant that every partition of `events`, and sla on each as far as it tells, has reached; None before that."""
     table = tables.reached
@@ -141,6 +144,13 @@ async def reached_by_all(connection: AsyncConnection, partitions: int) -> dateti
         return None
     reached: datetime = told[1] if told[2] is None else min(told[1], told[2])
     return reached
+
+
+async def latest_instant(connection: AsyncConnection) -> datetime | None:
+    """The latest instant that any partition has told of."""
+    table = tables.reached
+    at: datetime | None = await connection.scalar(select(func.max(func.greatest(table.c.event_at, table.c.reached_at))))
+    return at
 
 
 async def undecided_until(connection: AsyncConnection, authorities: Sequence[str], at: datetime) -> bool:

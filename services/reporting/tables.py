@@ -35,6 +35,11 @@ def _id(name: str, **more: object) -> Column[str]:
     return Column(name, Uuid(as_uuid=False), nullable=False, **more)  # type: ignore[arg-type]
 
 
+def _partition(**more: object) -> Column[int]:
+    """Whose fold wrote the row, so that one partition can be emptied and folded anew."""
+    return Column("partition", Integer, nullable=False, **more)  # type: ignore[arg-type]
+
+
 def _texts(name: str) -> Column[list[str]]:
     return Column(name, ARRAY(Text), nullable=False)
 
@@ -42,6 +47,7 @@ def _texts(name: str) -> Column[list[str]]:
 register = Table(
     "register",
     metadata,
+    _partition(),
     _id("message_id", primary_key=True),
     Column("sequence", Integer, primary_key=True),
     _instant("at"),
@@ -86,6 +92,7 @@ Index("register_open", register.c.authority, register.c.status, postgresql_where
 posts = Table(
     "register_posts",
     metadata,
+    _partition(),
     _id("message_id", primary_key=True),
     Column("sequence", Integer, primary_key=True),
     Column("author", Text, nullable=False),
@@ -98,6 +105,7 @@ posts = Table(
 story = Table(
     "story",
     metadata,
+    _partition(),
     _id("message_id", primary_key=True),
     Column("sequence", Integer, primary_key=True),
     _id("id", unique=True),
@@ -112,6 +120,7 @@ story = Table(
 counted = Table(
     "counted",
     metadata,
+    _partition(),
     _id("id", primary_key=True),
     Column("authority", Text, nullable=False),
     Column("what", Text, nullable=False),
@@ -129,6 +138,7 @@ Index("counted_when", counted.c.authority, counted.c.what, counted.c.at)
 deadlines = Table(
     "deadlines",
     metadata,
+    _partition(),
     _id("deadline_id", primary_key=True),
     _id("message_id"),
     Column("authority", Text, nullable=False),
@@ -140,7 +150,7 @@ deadlines = Table(
     Column("role", Text, nullable=False),
     Column("agency", Text),
     _instant("starts_at"),
-    _instant("due_at"),
+    _instant("due_at", nullable=True),
     _instant("warn_at", nullable=True),
     Column("clock", Text, nullable=False),
     Column("window", Boolean, nullable=False),
@@ -154,7 +164,8 @@ deadlines = Table(
     Column("amendments", ARRAY(Integer), nullable=False),
     Column("offset", BigInteger, nullable=False),
 )
-"""Each deadline as it stands. `offset`: of the last record on `deadlines` that changed it; older ones change nothing."""
+"""Each deadline as it stands. `state` is the contract's, or `pending`: it cannot be computed until a calendar year comes, and
+has no `due_at`. `offset`: of the last record on `deadlines` that changed it; older ones change nothing."""
 Index("deadlines_of", deadlines.c.message_id)
 Index(
     "deadlines_due", deadlines.c.authority, deadlines.c.due_at, postgresql_where=text("state IN ('open', 'breached')")
@@ -163,6 +174,7 @@ Index(
 deadline_events = Table(
     "deadline_events",
     metadata,
+    _partition(),
     _id("id", primary_key=True),
     _id("deadline_id"),
     _id("message_id"),
@@ -181,6 +193,7 @@ Index("deadline_events_when", deadline_events.c.authority, deadline_events.c.kin
 periods = Table(
     "periods",
     metadata,
+    _partition(),
     _id("period_id", primary_key=True),
     Column("authority", Text, nullable=False),
     Column("report", Text, nullable=False),
@@ -195,12 +208,16 @@ periods = Table(
 amendments = Table(
     "amendments",
     metadata,
+    _partition(primary_key=True),
     Column("authority", Text, primary_key=True),
     Column("number", Integer, primary_key=True),
     _instant("at"),
     Column("data", JSONB, nullable=False),
 )
-"""The law's amendments. Every partition tells each of them; `at` is the earliest partition's, whichever came first here."""
+"""The law's amendments, as each partition tells them; the earliest partition's instant is when one began to count."""
+
+PARTITIONED = (register, posts, story, counted, deadlines, deadline_events, periods, amendments)
+"""All but `reached`, whose partition is one of a topic."""
 
 reached = Table(
     "reached",

@@ -3,10 +3,9 @@ of the two topics of a partition is ahead."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
-from schemas.deadlines import TYPES, DeadlineData, Kind, State
+from schemas.deadlines import PENDING, TYPES, DeadlineData, Kind, PendingData
 from schemas.envelope import Envelope
 from services.runtime.decider import UnknownEvent
 
@@ -24,6 +23,8 @@ def kind_of(envelope: Envelope) -> Kind:
 
 def befell(envelope: Envelope) -> dict[str, Any] | None:
     """The event as a row of `deadline_events`, charged to who owed it then; None where nothing is counted of it."""
+    if envelope.type == PENDING:
+        return None
     kind = kind_of(envelope)
     if kind not in COUNTED:
         return None
@@ -45,9 +46,11 @@ def befell(envelope: Envelope) -> dict[str, Any] | None:
 
 def evolve(before: dict[str, Any] | None, envelope: Envelope, offset: int) -> dict[str, Any]:
     """The deadline's row after one more event; `offset` is the record's on `deadlines`. One already folded changes nothing."""
-    kind = kind_of(envelope)
     if before is not None and offset <= before["offset"]:
         return before
+    if envelope.type == PENDING:
+        return _pending(before, envelope, offset)
+    kind = kind_of(envelope)
     data = DeadlineData.model_validate(envelope.data)
     row = dict(before) if before is not None else _first()
     row.update(_told(data, envelope), offset=offset)
@@ -73,9 +76,26 @@ def _first() -> dict[str, Any]:
     return empty | {"explanation": [], "amendments": [], "state": "open"}
 
 
+def _pending(before: dict[str, Any] | None, envelope: Envelope, offset: int) -> dict[str, Any]:
+    """A deadline that waits for a calendar year: shown as an alarm, and counted nowhere until it is set."""
+    data = PendingData.model_validate(envelope.data)
+    row = dict(before) if before is not None else _first() | {"due_at": None}
+    row.update(_about(data, envelope), offset=offset, reason=data.reason, state=data.closed or "pending")
+    row["closed_at"] = data.closed_at
+    return row
+
+
 def _told(data: DeadlineData, envelope: Envelope) -> dict[str, Any]:
-    warn_at: datetime | None = data.warn_at
-    told = {
+    told = _about(data, envelope) | {"due_at": data.due_at}
+    if data.warn_at is not None:
+        told["warn_at"] = data.warn_at
+    if data.reason is not None:
+        told["reason"] = data.reason
+    return told
+
+
+def _about(data: DeadlineData | PendingData, envelope: Envelope) -> dict[str, Any]:
+    return {
         "deadline_id": data.deadline_id,
         "message_id": envelope.subject,
         "authority": envelope.authority,
@@ -87,21 +107,15 @@ def _told(data: DeadlineData, envelope: Envelope) -> dict[str, Any]:
         "role": data.owed_by.role,
         "agency": data.owed_by.agency,
         "starts_at": data.starts_at,
-        "due_at": data.due_at,
         "clock": data.clock,
         "window": data.window,
     }
-    if warn_at is not None:
-        told["warn_at"] = warn_at
-    if data.reason is not None:
-        told["reason"] = data.reason
-    return told
 
 
-def _state(before: State, kind: Kind) -> State:
+def _state(before: str, kind: Kind) -> str:
     match kind:
         case "set" | "moved" | "approaching" | "excuse-ignored":
-            return before
+            return "open" if before == "pending" else before
         case "met":
             return "met"
         case "breached":

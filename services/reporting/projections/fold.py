@@ -31,7 +31,7 @@ class Told:
 class Rows:
     """What a batch writes, table by table, in the order of the log."""
 
-    register: list[Row] = field(default_factory=list)
+    register: list[tuple[Row, int]] = field(default_factory=list)
     posts: list[dict[str, Any]] = field(default_factory=list)
     story: list[dict[str, Any]] = field(default_factory=list)
     counted: list[dict[str, Any]] = field(default_factory=list)
@@ -63,30 +63,32 @@ def fold(told: Sequence[Told], messages: Mapping[str, Row], known: Mapping[str, 
         if one.topic == "deadlines":
             _fold_deadline(one, rows, known)
         else:
-            _fold_event(one.envelope, rows, latest)
+            _fold_event(one, rows, latest)
         _reach(one, rows)
     return rows
 
 
-def _fold_event(envelope: Envelope, rows: Rows, latest: dict[str, Row]) -> None:
+def _fold_event(one: Told, rows: Rows, latest: dict[str, Row]) -> None:
+    envelope, here = one.envelope, {"partition": one.partition}
     if envelope.type in events.MESSAGE_EVENTS:
         before = latest.get(envelope.subject or "")
         if before is not None and (envelope.sequence or 0) <= before.sequence:
             return
         after = evolve(before, envelope)
         latest[after.message_id] = after
-        rows.register.append(after)
-        rows.story.append(story.tell(envelope))
+        rows.register.append((after, one.partition))
+        rows.story.append(story.tell(envelope) | here)
         if (post := story.post(envelope)) is not None:
-            rows.posts.append(post)
+            rows.posts.append(post | here)
         if (row := counted.count(envelope, before, after)) is not None:
-            rows.counted.append(row)
+            rows.counted.append(row | here)
     elif envelope.type in events.PERIOD_EVENTS:
         row = periods.evolve(envelope)
-        rows.periods[row["period_id"]] = row
-        rows.story.append(story.tell(envelope))
+        rows.periods[row["period_id"]] = row | here
+        rows.story.append(story.tell(envelope) | here)
     elif envelope.type == events.Amended.type:
         rows.amendments.append({
+            "partition": one.partition,
             "authority": envelope.authority,
             "number": envelope.data["number"],
             "at": envelope.time,
@@ -105,9 +107,9 @@ def _fold_deadline(one: Told, rows: Rows, known: Mapping[str, dict[str, Any]]) -
     after = deadlines.evolve(before, one.envelope, one.offset)
     if after is before:
         return
-    rows.deadlines[deadline_id] = after
+    rows.deadlines[deadline_id] = after | {"partition": one.partition}
     if (row := deadlines.befell(one.envelope)) is not None:
-        rows.deadline_events.append(row)
+        rows.deadline_events.append(row | {"partition": one.partition})
 
 
 def _reach(one: Told, rows: Rows) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from regulations.directory import Directory, evolve
@@ -44,16 +45,21 @@ class Laws:
         )
         for authority, number in newest:
             known = self._known.get(authority)
+            if known is not None and known.number > number:
+                # It is another log than before, folded anew.
+                known = None
             if known is None or known.number < number:
                 self._known[authority] = await self._folded(connection, authority, known)
 
     async def _folded(self, connection: AsyncConnection, authority: str, known: Directory | None) -> Directory:
         table = tables.amendments
         after = 0 if known is None else known.number
+        # Every partition tells the same amendments; each began to count when the first of them told it.
         rows = await connection.execute(
             select(table.c.data, table.c.at)
             .where(table.c.authority == authority, table.c.number > after)
-            .order_by(table.c.number)
+            .ext(distinct_on(table.c.number))
+            .order_by(table.c.number, table.c.at, table.c.partition)
         )
         directory = known
         for data, at in rows:

@@ -48,10 +48,12 @@ class Log:
         }
         self.append("events", _envelope(events.Amended.type, None, time, told, authority=authority))
 
-    def law(self, authority: str = "kbr", zone: str = "Europe/Moscow", act: str = "kbr-2022-137") -> None:
+    def law(
+        self, authority: str = "kbr", zone: str = "Europe/Moscow", act: str = "kbr-2022-137", since: str = "01.10 09:00"
+    ) -> None:
         """An act and a small authority under it, in force."""
         text = tomllib.loads((REGULATIONS / "acts" / f"{act}.toml").read_text(encoding="utf-8"))
-        self.amended(authority, 1, "act", text, at("01.10 09:00"))
+        self.amended(authority, 1, "act", text, at(since))
         said = {
             "id": authority,
             "name": "Кабардино-Балкарская Республика",
@@ -63,7 +65,7 @@ class Log:
                 "mintrans": agency("Министерство транспорта и дорожного хозяйства", None),
             },
         }
-        self.amended(authority, 2, "authority", said, at("01.10 09:00"))
+        self.amended(authority, 2, "authority", said, at(since))
 
     def period(self, report: str, period: str, kind: str, time: datetime, **data: Any) -> None:
         subject = ids.period_id("kbr", report, period)

@@ -13,8 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.reporting import tables
 from services.reporting.access import Sight
 from services.reporting.projections.fold import Told
+from services.reporting.reports.law import Laws
 from services.reporting.reports.register import Wanted, page
-from services.reporting.store import apply, reached_by_all
+from services.reporting.store import apply, reached_by_all, wipe
 from services.runtime.decider import UnknownEvent
 from tests.unit.reporting.given import Log, Message, at
 
@@ -107,13 +108,42 @@ async def test_a_record_that_is_folded_again_changes_nothing(engine: AsyncEngine
 
 async def test_the_law_told_by_every_partition_counts_from_the_earliest(engine: AsyncEngine) -> None:
     early, late = Log(0), Log(1)
-    early.amended("kbr", 1, "act", {"id": "x"}, at("01.10 09:00"))
-    late.amended("kbr", 1, "act", {"id": "x"}, at("01.10 09:05"))
+    late.law(since="01.10 09:05")
+    early.law(since="01.10 09:00")
     for order in ((early, late), (late, early)):
         await emptied(engine)
         await fold_in(engine, [log.told for log in order])
         async with engine.connect() as connection:
-            assert await connection.scalar(select(tables.amendments.c.at)) == at("01.10 09:00")
+            directory = await Laws().of(connection, "kbr")
+            assert [note.time for note in directory.amendments] == [at("01.10 09:00")] * 2
+
+
+async def test_a_partition_that_is_wiped_and_folded_again_gives_the_same_rows(engine: AsyncEngine) -> None:
+    log, other = a_busy_week(), Log(1)
+    Message(other, 99, "16.11 09:00").answered("16.11 09:10", "16.11 10:00")
+    await fold_in(engine, [log.told, other.told])
+    whole = await all_rows(engine)
+    async with engine.begin() as connection:
+        await wipe(connection, 0)
+    async with engine.connect() as connection:
+        rows, _ = await page(connection, Wanted(KBR), 100, None)
+        assert len(rows) == 1
+    await fold_in(engine, [log.told])
+    assert await all_rows(engine) == whole
+
+
+async def test_a_deadline_without_its_calendar_year_waits_and_is_then_set(engine: AsyncEngine) -> None:
+    log = Log()
+    one = Message(log, 1, "16.11 09:00")
+    one.deadline("pending", "16.11 09:00", "answer", "17.11 09:00", year=2027, reason="нет календаря на 2027 год")
+    await fold_in(engine, [log.told])
+    states = select(tables.deadlines.c.state, tables.deadlines.c.due_at, tables.deadlines.c.reason)
+    async with engine.connect() as connection:
+        assert (await connection.execute(states)).one() == ("pending", None, "нет календаря на 2027 год")
+    one.deadline("set", "16.11 10:00", "answer", "17.11 09:00")
+    await fold_in(engine, [log.told])
+    async with engine.connect() as connection:
+        assert (await connection.execute(states)).one()[:2] == ("open", at("17.11 09:00"))
 
 
 async def test_an_unknown_event_stops_the_partition_and_stores_nothing(engine: AsyncEngine) -> None:

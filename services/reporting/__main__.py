@@ -1,0 +1,54 @@
+"""Reporting put together: the projection, its API, its pages."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+
+from services.reporting.api import app_of
+from services.reporting.progress import Progress
+from services.reporting.projection import Reporting
+from services.reporting.tables import SCHEMA
+from services.runtime import installation, process
+from services.runtime.database import create_engine, wait_for_database
+from services.runtime.http import Health, Ready, health_of, serve
+from services.runtime.log import LogError
+from services.runtime.migrate import upgrade
+from services.runtime.projection_loop import ProjectionRunner
+from services.runtime.settings import Settings
+from services.runtime.transaction import Limits
+
+
+def health_by(runner: ProjectionRunner, progress: Progress) -> Health:
+    """The runner's readiness; `reached` is that of both topics, over all partitions and replicas."""
+    told = health_of(runner.health)
+
+    async def health() -> Ready:
+        ready = await told()
+        try:
+            return ready.model_copy(update={"reached": await progress.reached()})
+        except LogError:
+            return ready.model_copy(update={"reached": None})
+
+    return health
+
+
+async def run(settings: Settings, port: int) -> None:
+    """Until cancelled. Raises `Unsuitable`, `LogError`, `StoreError` when it cannot begin."""
+    async with AsyncExitStack() as stack:
+        log = await stack.enter_async_context(installation.open_log(settings))
+        await installation.check(settings)
+        engine = create_engine(settings.postgres, SCHEMA, settings.database_pool)
+        stack.push_async_callback(engine.dispose)
+        await wait_for_database(engine)
+        await upgrade(engine, SCHEMA)
+        runner = ProjectionRunner(Reporting(), log, engine, limits=Limits(batch_max=settings.batch_max))
+        progress = Progress(log, engine, settings.partitions)
+        app = app_of(settings, engine, health_by(runner, progress))
+        await process.first_to_end(
+            process.stopped_in_order(runner.run(), runner.stop),
+            serve(app, settings, port),
+        )
+
+
+if __name__ == "__main__":
+    process.main("reporting", run)

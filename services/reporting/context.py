@@ -1,0 +1,37 @@
+"""What the doors of reporting share: the database, the law, the settings, the clock."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from services.reporting.reports.law import Laws
+from services.reporting.store import latest_instant
+from services.runtime.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """`clock`: the machine's time, aware; asked for only where people look at a running installation."""
+
+    settings: Settings
+    engine: AsyncEngine
+    clock: Callable[[], datetime]
+    laws: Laws = field(default_factory=Laws)
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """One reading transaction, so that the parts of a report agree with each other."""
+        async with self.engine.connect() as connection:
+            await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            yield connection
+
+    async def now(self, connection: AsyncConnection) -> datetime:
+        """The present: the log's own time where the clock is simulated, else the machine's."""
+        if self.settings.clock == "simulated":
+            return await latest_instant(connection) or self.clock()
+        return self.clock()

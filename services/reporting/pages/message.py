@@ -1,0 +1,132 @@
+"""The page of one message: the post, its deadlines with their reasons, its story, and what can be done now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import FastAPI, Query, Request
+from fastapi.responses import Response
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from schemas import events
+from services.reporting import tables
+from services.reporting.access import Sight, sight
+from services.reporting.context import Context
+from services.reporting.pages import render, timeline
+from services.reporting.pages.forms import Standing, forms
+from services.reporting.pages.frame import frame
+from services.reporting.pages.session import CurrentVisitor
+from services.reporting.projections.register import Row
+from services.reporting.store import wait_for_sequence
+from services.runtime import problems
+from services.runtime.settings import SERVICE_PORTS
+
+_WAIT_SECONDS = 5.0
+
+
+def add(app: FastAPI, context: Context) -> None:
+    @app.get("/p/messages/{message_id}", include_in_schema=False)
+    async def read_message(
+        request: Request,
+        visitor: CurrentVisitor,
+        message_id: UUID,
+        at_least: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+    ) -> Response:
+        seen, wanted = sight(visitor.actor), str(message_id)
+        in_time = not at_least or await wait_for_sequence(context.engine, wanted, at_least, _WAIT_SECONDS)
+        async with context.snapshot() as connection:
+            row = await _row(connection, seen, wanted)
+            told = await frame(context, connection, visitor, row.authority)
+            story = await _story(connection, wanted)
+            post = await _post(connection, wanted)
+            owed = await _deadlines(connection, wanted)
+        act = told["law"].act(row.law, row.regulation)
+        own = told["seen"].agency
+        shown = timeline.visible(story, row, act, own)
+        standing = Standing(
+            row,
+            act,
+            told["law"],
+            escalations=_open_escalations(story),
+            cases=_open_cases(story),
+            breaches=[(one["rule"], one["occurrence"]) for one in owed if one["state"] in {"breached", "met_late"}],
+        )
+        told |= {
+            "row": row,
+            "act": act,
+            "post": post,
+            "moments": list(reversed(timeline.moments(shown, told["law"]))),
+            "deadlines": [one for one in owed if own is None or one["agency"] == own],
+            "forms": forms(standing, visitor.actor),
+            "drafts": _texts(shown, row),
+            "in_time": in_time,
+            "workflow_port": context.settings.port_base + SERVICE_PORTS["workflow"],
+        }
+        workflow = f"{request.url.scheme}://{request.url.hostname}:{told['workflow_port']}"
+        return render.page(request, "message.html", told, connect=workflow)
+
+
+async def _row(connection: AsyncConnection, seen: Sight, message_id: str) -> Row:
+    """404 for what does not exist, and the same for what is not his."""
+    table = tables.register
+    found = await connection.execute(
+        select(table).where(
+            table.c.message_id == message_id, table.c.until.is_(None), table.c.authority.in_(seen.authorities)
+        )
+    )
+    columns = found.mappings().one_or_none()
+    if columns is None or (seen.agency is not None and seen.agency not in columns["seen_by"]):
+        raise problems.not_found()
+    return Row.of(columns)
+
+
+async def _story(connection: AsyncConnection, message_id: str) -> Sequence[Mapping[Any, Any]]:
+    table = tables.story
+    found = await connection.execute(select(table).where(table.c.message_id == message_id).order_by(table.c.sequence))
+    return found.mappings().all()
+
+
+async def _post(connection: AsyncConnection, message_id: str) -> Mapping[Any, Any]:
+    table = tables.posts
+    found = await connection.execute(
+        select(table).where(table.c.message_id == message_id).order_by(table.c.sequence.desc()).limit(1)
+    )
+    return found.mappings().one()
+
+
+async def _deadlines(connection: AsyncConnection, message_id: str) -> Sequence[Mapping[Any, Any]]:
+    """Open ones first, by the instant at which they are due."""
+    table = tables.deadlines
+    found = await connection.execute(
+        select(table)
+        .where(table.c.message_id == message_id)
+        .order_by(table.c.state.not_in(("open", "pending")), table.c.due_at, table.c.rule, table.c.occurrence)
+    )
+    return found.mappings().all()
+
+
+def _open_escalations(story: Sequence[Mapping[Any, Any]]) -> list[str]:
+    forwarded = {one["data"]["escalation_id"] for one in story if one["type"] == events.EscalationForwarded.type}
+    told = [one["data"] for one in story if one["type"] == events.Escalated.type]
+    return [one["escalation_id"] for one in told if one.get("then") and one["escalation_id"] not in forwarded]
+
+
+def _open_cases(story: Sequence[Mapping[Any, Any]]) -> list[tuple[str, str]]:
+    ended = {
+        one["data"]["case_id"] for one in story if one["type"] in {events.CaseAgreed.type, events.CaseRefused.type}
+    }
+    told = [one["data"] for one in story if one["type"] == events.CaseProposed.type]
+    return [(one["case_id"], one["text"]) for one in told if one["case_id"] not in ended]
+
+
+def _texts(shown: Sequence[Mapping[Any, Any]], row: Row) -> list[dict[str, Any]]:
+    """The drafts that are under way or public, with their texts, as far as the visitor may see them."""
+    texts = {one["data"]["draft_id"]: one["data"] for one in shown if one["type"] == events.DraftSubmitted.type}
+    return [
+        {"kind": draft.kind, "status": draft.status, "by": draft.by, "text": texts[draft.draft_id]["text"]}
+        for draft in row.work.drafts
+        if draft.draft_id in texts and draft.status in {"in_review", "approved", "published"}
+    ]

@@ -1,0 +1,94 @@
+"""Templates: every value is escaped, nothing is taken from outside, and a browser is told so."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, tzinfo
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from services.reporting.exports import words
+
+HERE = Path(__file__).parent
+STATIC = HERE / "static"
+
+
+def page(
+    request: Request, template: str, told: dict[str, Any], *, status: int = 200, connect: str = ""
+) -> HTMLResponse:
+    """The page. `connect`: a further address that its scripts may ask (workflow's)."""
+    body = _environment().get_template(template).render(request=request, **told)
+    policy = (
+        f"default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self' {connect}; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+    headers = {
+        "Content-Security-Policy": policy,
+        "Cache-Control": "no-store",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return HTMLResponse(body, status, headers)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(words=words, of=words.of, asset=_asset)
+    environment.filters.update(
+        moment=words.moment,
+        day=_day,
+        web=_web,
+        percent=words.percent,
+        decimal=words.decimal,
+        lasting=words.lasting,
+        excerpt=_excerpt,
+        plural=_plural,
+    )
+    return environment
+
+
+@cache
+def _asset(name: str) -> str:
+    """The address of a static file; it changes with the content, so that browsers may keep it for ever."""
+    digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
+    return f"/static/{name}?v={digest}"
+
+
+def _day(at: datetime, zone: tzinfo) -> str:
+    return f"{at.astimezone(zone):%d.%m.%Y}"
+
+
+def _web(url: str | None) -> str | None:
+    """The address, if it is one of the web: a post may bear any scheme, and some of them run code."""
+    if url is None:
+        return None
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    return url if parts.scheme in {"http", "https"} and parts.netloc else None
+
+
+def _excerpt(text: str, length: int = 160) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= length else flat[: length - 1].rsplit(" ", 1)[0] + "…"
+
+
+def _plural(number: int, one: str, few: str, many: str) -> str:
+    """«1 сообщение», «2 сообщения», «5 сообщений»."""
+    tens, ones = number % 100, number % 10
+    word = many if 10 < tens < 20 or ones == 0 or ones > 4 else one if ones == 1 else few
+    return f"{number} {word}"

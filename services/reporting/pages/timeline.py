@@ -1,0 +1,169 @@
+"""A message's story as people read it: each event with a line of its own, and no more of it than the visitor may see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from regulations.directory import Directory
+from regulations.model import Act
+from schemas import events
+from services.reporting.exports import words
+from services.reporting.projections.register import LIVE, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One event. `lines`: what it says, label and text; `tone`: how it is marked (`good`, `bad`, `plain`)."""
+
+    sequence: int
+    at: datetime
+    title: str
+    actor: str
+    tone: str = "plain"
+    lines: Sequence[tuple[str, str]] = field(default_factory=tuple)
+    link: str | None = None
+
+
+_TITLES: dict[str, tuple[str, str]] = {
+    "registered": ("Сообщение зарегистрировано", "plain"),
+    "post-edited": ("Автор изменил публикацию", "plain"),
+    "post-removed": ("Публикация удалена", "bad"),
+    "triaged": ("Разобрано", "plain"),
+    "dismissed": ("Признано не подлежащим обработке", "bad"),
+    "reopened": ("Возвращено в работу", "plain"),
+    "routed": ("Направлено исполнителям", "plain"),
+    "assignment-issued": ("Поручение выдано", "plain"),
+    "assignment-returned": ("Возвращено не по компетенции", "bad"),
+    "assignment-recalled": ("Поручение отозвано", "bad"),
+    "contributed": ("Информация предоставлена", "plain"),
+    "contribution-approved": ("Информация согласована", "good"),
+    "contribution-sent-back": ("Информация возвращена", "bad"),
+    "draft-submitted": ("Проект направлен на согласование", "plain"),
+    "draft-approved": ("Проект согласован", "good"),
+    "draft-sent-back": ("Проект возвращён на доработку", "bad"),
+    "published": ("Размещено", "good"),
+    "escalated": ("Доложено руководству", "plain"),
+    "escalation-forwarded": ("Доклад направлен дальше", "plain"),
+    "referred-to-law-enforcement": ("Передано в правоохранительные органы", "plain"),
+    "shortcoming-reported": ("Сообщено о недостатках", "bad"),
+    "feedback-recorded": ("Мнение автора", "plain"),
+    "answer-scored": ("Оценка ответа", "plain"),
+    "breach-excused": ("Нарушение срока признано уважительным", "plain"),
+    "case-proposed": ("Предложен кейс", "plain"),
+    "case-agreed": ("Кейс согласован", "good"),
+    "case-refused": ("В согласовании кейса отказано", "bad"),
+    "case-published": ("Кейс опубликован", "good"),
+    "case-reported": ("Отчёт о кейсе", "plain"),
+    "notified": ("Извещены", "plain"),
+}
+_FIELDS = {
+    "topics": "Темы", "topic_group": "Группа тем", "location": "Местность", "importance": "Важность", "reduced": "Сокращённый срок",
+    "repeat_of": "Повторное к", "reason": "Причина", "ground": "Основание", "note": "Примечание", "moderation": "Меры",
+    "agency": "Орган", "justification": "Обоснование", "text": "Текст", "measures": "Принятые меры", "progress": "Ход решения",
+    "kind": "Вид", "by": "Готовит", "quality": "Оценка", "comments": "Замечания", "url": "Ссылка", "place": "Место",
+    "summary": "Суть", "to": "Кому", "then": "Затем", "body": "Орган", "description": "Недостаток", "satisfied": "Доволен ответом",
+    "score": "Оценка", "rule": "Срок", "whom": "Кого", "paragraph": "Пункт", "detected_by": "Выявлено", "executors": "Исполнители",
+    "official": "Ответственный", "drafted_by": "Готовит ответ", "author_link": "Автор",
+}  # fmt: skip
+_SKIPPED = {"substituted", "role", "joint", "marked", "lead"}
+
+
+def moments(rows: Sequence[Any], directory: Directory) -> list[Moment]:
+    """The events as told by the story's rows, in their order."""
+    return [_moment(row, directory) for row in rows]
+
+
+def _moment(row: Any, directory: Directory) -> Moment:
+    kind = events.short(row["type"])
+    title, tone = _TITLES.get(kind, (kind, "plain"))
+    data: dict[str, Any] = row["data"]
+    if kind == "published":
+        title = f"Размещён: {words.of(words.KINDS, data['kind'])}"
+    lines = [
+        (_FIELDS[name], text)
+        for name, value in data.items()
+        if name in _FIELDS and (text := _text(name, value, directory))
+    ]
+    if kind == "routed":
+        lines += [("Кому", ", ".join(_agency(one["agency"], directory) for one in data["assignments"]))]
+        lines = [line for line in lines if line[0] != "Готовит"]
+    return Moment(row["sequence"], row["at"], title, _actor(row["actor"], directory), tone, lines, data.get("url"))
+
+
+def _text(name: str, value: Any, directory: Directory) -> str:
+    if name in _SKIPPED or value is None or value == [] or value == "":
+        return ""
+    tables: dict[str, dict[str, str]] = {
+        "importance": words.IMPORTANCE, "ground": words.GROUNDS, "kind": words.KINDS, "rule": words.RULES,
+        "place": {"same": "там же, где сообщение", "own_account": "в аккаунте органа"},
+    }  # fmt: skip
+    if isinstance(value, bool):
+        return "да" if value else "нет"
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if name in tables:
+        return words.of(tables[name], str(value))
+    if name in {"agency", "by", "drafted_by"}:
+        return _agency(str(value), directory)
+    return str(value)
+
+
+def _agency(agency: str, directory: Directory) -> str:
+    if agency == events.COORDINATOR:
+        return words.ROLES["coordinator"]
+    known = directory.agencies.get(agency)
+    return agency if known is None else known.name
+
+
+def _actor(actor: dict[str, Any] | None, directory: Directory) -> str:
+    if actor is None:
+        return "система"
+    if actor.get("agency"):
+        return _agency(actor["agency"], directory)
+    return ", ".join(words.of(words.ROLES, role) for role in actor.get("roles", [])) or str(actor["sub"])
+
+
+_OPEN = frozenset({
+    "registered", "post-edited", "post-removed", "triaged", "dismissed", "reopened", "routed", "published",
+    "feedback-recorded", "answer-scored", "breach-excused",
+})  # fmt: skip
+
+
+def visible(rows: Sequence[Any], row: Row, act: Act, agency: str | None) -> list[Any]:
+    """What an executor of that agency may see of the story, as workflow's history shows it; None: all. Of the others he
+    learns what is published, what he is to publish, and what was contributed to an answer that he drafts."""
+    if agency is None:
+        return list(rows)
+    standing = [held for held in row.work.assignments if held.agency == agency and held.status in LIVE | {"done"}]
+    drafts = any(held.drafts for held in standing)
+    publishes = act.publication.by == "lead" and any(held.role == "lead" for held in standing)
+    approved = {one["data"]["assignment_id"] for one in rows if one["type"] == events.ContributionApproved.type}
+
+    def own(data: dict[str, Any]) -> bool:
+        return bool(data.get("agency", data.get("by")) == agency)
+
+    def contributed(data: dict[str, Any]) -> bool:
+        usable = not act.joint.contributions_approved or data["assignment_id"] in approved
+        return own(data) or (drafts and usable)
+
+    def of_draft(data: dict[str, Any]) -> bool:
+        draft = row.draft(data["draft_id"])
+        if draft is None:
+            return False
+        return own(data) or draft.status == "published" or (draft.status == "approved" and publishes)
+
+    rules: dict[str, Callable[[dict[str, Any]], bool]] = {
+        "contributed": contributed,
+        "contribution-approved": contributed,
+        "draft-submitted": of_draft,
+        "draft-approved": of_draft,
+    }
+    whole = {"escalated", "escalation-forwarded", "shortcoming-reported"}
+    return [
+        one
+        for one in rows
+        if (kind := events.short(one["type"])) in _OPEN or (kind not in whole and rules.get(kind, own)(one["data"]))
+    ]
