@@ -15,6 +15,7 @@ from schemas.ids import NAMESPACE
 from schemas.inbox import Amendment
 from schemas.outcomes import Accepted, AcceptedEvent, Fault
 from services.runtime.decider import Input, Output, Unreadable
+from services.runtime.problems import faults_of
 from services.workflow import guards, outcomes
 from services.workflow.hearing import SOURCE, schema_of
 
@@ -78,6 +79,17 @@ def _amend(states: Mapping[str, BaseModel], given: Input, authority: str, amendm
     listed = AcceptedEvent(id=event.id, type=event.type, sequence=data.number, time=event.time, data=event.data)
     said = Accepted(command_id=amendment_id, command=COMMAND, sequence=data.number, events=(listed,))
     return Output(topics.EVENTS, authority, event), outcomes.accepted(given, said, authority)
+
+
+def refuse(given: Input, reason: str) -> Sequence[Output]:
+    """The refusal of an amendment that went to the dead letters."""
+    try:
+        Amendment.model_validate(given.envelope.data)
+        faults_found: Sequence[Fault] = ()
+    except ValidationError as error:
+        faults_found = faults_of(error)
+    problem = outcomes.unreadable(reason, faults_found)
+    return (outcomes.refused(given, COMMAND, problem, given.envelope.authority),)
 
 
 def _operator(given: Input, authority: str) -> None:

@@ -12,7 +12,7 @@ from regulations.directory import Directory
 from schemas import topics
 from schemas.commands import COMMANDS, CommandBody, Data, PeriodData, Triage, command_name
 from schemas.envelope import Actor
-from schemas.outcomes import Accepted, Fault, Problem, problem
+from schemas.outcomes import Accepted, Fault
 from services.runtime.decider import Input, Output, Unreadable
 from services.runtime.problems import faults_of
 from services.workflow import guards, outcomes, periods
@@ -171,37 +171,22 @@ def _to_the_agency(states: Mapping[str, BaseModel], command: Command, outcome: O
             return
 
 
-def refuse(given: Input, reason: str, detail: str) -> Sequence[Output]:
+def refuse(given: Input, reason: str) -> Sequence[Output]:
     """The refusal of a command that went to the dead letters: the sender hears of every fault of its shape."""
     name = command_name(given.envelope.type) or given.envelope.type.removeprefix(PREFIX)
-    return (outcomes.refused(given, name, _problem(given, reason, detail), given.envelope.authority),)
+    problem = outcomes.unreadable(reason, _faults(given))
+    return (outcomes.refused(given, name, problem, given.envelope.authority),)
 
 
-UNREADABLE = frozenset(
-    {"unknown-command", "no-subject", "no-actor", "invalid-data", "no-authority", "invalid-amendment"}
-)
-"""Reasons that lie in the input; any other is ours."""
-
-
-def _problem(given: Input, reason: str, detail: str) -> Problem:
-    if reason not in UNREADABLE:
-        words = "Команда не обработана из-за внутренней ошибки; о ней известно."
-        return problem("not-processed", "Внутренняя ошибка", 500, words)
-    faults = _faults(given)
-    return problem(
-        reason, "Данные не годятся", 422, "Данные не годятся: см. errors." if faults else detail, errors=faults
-    )
-
-
-def _faults(given: Input) -> tuple[Fault, ...]:
+def _faults(given: Input) -> Sequence[Fault]:
     name = command_name(given.envelope.type)
     try:
         body = CommandBody.model_validate(given.envelope.data)
     except ValidationError as error:
-        return tuple(faults_of(error))
+        return faults_of(error)
     try:
         if name is not None:
             COMMANDS[name].model_validate(body.data)
     except ValidationError as error:
-        return tuple(faults_of(error, ("data",)))
+        return faults_of(error, ("data",))
     return ()

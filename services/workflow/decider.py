@@ -14,7 +14,6 @@ from schemas import events as e
 from schemas import topics
 from schemas.envelope import Actor, Envelope
 from schemas.inbox import AMENDMENT, DETECTION, TICK
-from schemas.outcomes import ACCEPTED, REFUSED
 from services.runtime.decider import Agenda, Due, Input, Output, Scope, States, UnknownEvent, Unreadable
 from services.workflow import (
     amendments,
@@ -196,9 +195,9 @@ class WorkflowDecider:
     def refuse(self, given: Input, reason: str, detail: str) -> Sequence[Output]:
         """The refusal of a command or an amendment that went to the dead letters; of a detection there is nothing to say."""
         kind = given.envelope.type
-        if kind == AMENDMENT or (kind.startswith(commands.PREFIX) and kind not in (ACCEPTED, REFUSED)):
-            return commands.refuse(given, reason, detail)
-        return ()
+        if kind == AMENDMENT:
+            return amendments.refuse(given, reason)
+        return commands.refuse(given, reason) if kind.startswith(commands.PREFIX) else ()
 
     def keys_of(self, topic: str, event: Envelope) -> Sequence[str]:
         if topic == topics.OUTCOMES:

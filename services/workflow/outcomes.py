@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import uuid5
 
@@ -12,7 +12,7 @@ from regulations.canonical import content_hash
 from schemas import topics
 from schemas.envelope import Envelope
 from schemas.ids import NAMESPACE
-from schemas.outcomes import ACCEPTED, REFUSED, Accepted, Problem, Refused
+from schemas.outcomes import ACCEPTED, REFUSED, Accepted, Fault, Problem, Refused, problem
 from services.runtime.decider import Input, Output
 from services.workflow import guards
 from services.workflow.hearing import SOURCE, schema_of
@@ -39,11 +39,11 @@ def accepted(given: Input, told: Accepted, authority: str | None) -> Output:
     return _outcome(given, ACCEPTED, told, fingerprint(given), authority)
 
 
-def refused(given: Input, command: str, problem: Problem, authority: str | None) -> Output:
+def refused(given: Input, command: str, told: Problem, authority: str | None) -> Output:
     """The refusal of this record; the problem names the command."""
     command_id = given.envelope.id
     said = Refused(
-        command_id=command_id, command=command, problem=problem.model_copy(update={"command_id": command_id})
+        command_id=command_id, command=command, problem=told.model_copy(update={"command_id": command_id})
     )
     return _outcome(given, REFUSED, said, fingerprint(given), authority)
 
@@ -59,6 +59,25 @@ def remembered(states: Mapping[str, BaseModel], given: Input) -> Output | None:
     if memory.fingerprint != fingerprint(given):
         raise guards.command_id_reused()
     return _output(given, memory.type, memory.data | {"repeated": True}, memory.authority)
+
+
+UNREADABLE = {
+    "unknown-command": "Такой команды нет.",
+    "no-subject": "Не указано, о каком сообщении команда (subject).",
+    "no-actor": "Не указано, кто подаёт команду (actor).",
+    "no-authority": "Не указано, чей закон меняется (authority).",
+    "invalid-data": "Данные не годятся: см. errors.",
+    "invalid-amendment": "Поправка не годится: см. errors.",
+}
+"""Reasons of a dead letter that lie in the input, and what its sender is told; any other reason is ours."""
+
+
+def unreadable(reason: str, faults: Iterable[Fault]) -> Problem:
+    """What the sender of a dead letter is told: 422 for what is wrong with it, 500 where the fault is ours."""
+    if reason in UNREADABLE:
+        return problem(reason, "Данные не годятся", 422, UNREADABLE[reason], errors=tuple(faults))
+    words = "Команда не обработана из-за внутренней ошибки; о ней известно."
+    return problem("not-processed", "Внутренняя ошибка", 500, words)
 
 
 def _outcome(given: Input, kind: str, said: Accepted | Refused, mark: str, authority: str | None) -> Output:
