@@ -26,7 +26,7 @@ def addresses(request: pytest.FixtureRequest) -> tuple[str, str] | None:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def rig(addresses: tuple[str, str] | None, prefix: str) -> AsyncIterator[Rig]:
-    topics = dict.fromkeys(("inbox", "events", "outcomes", "deadlines"), PARTITIONS) | {"dead-letters": 1}
+    topics = dict.fromkeys(("inbox", "events", "outcomes", "deadlines"), PARTITIONS) | {"dead-letters": 1, "clock": 1}
     if addresses is None:
         made = Rig(MemoryLog(topics, lambda: made.now, frozenset(topics)), "memory", PARTITIONS)
     else:
