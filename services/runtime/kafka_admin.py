@@ -11,6 +11,7 @@ import aiokafka.errors as kafka_errors
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+from schemas.topics import TopicSpec
 from services.runtime.kafka_client import REQUEST_TIMEOUT_S, KafkaSettings, bounded, log_errors
 from services.runtime.kafka_wire import TopicIdsRequest
 from services.runtime.log import LogError
@@ -32,6 +33,14 @@ class Wanted:
     partitions: int
     replication: int
     config: dict[str, str] = field(default_factory=dict)
+
+
+def wanted(spec: TopicSpec, *, partitions: int, replication: int, simulated: bool, production: bool = False) -> Wanted:
+    """A topic of `schemas/topics.py`, with the installation's numbers; in production nothing acknowledged is lost."""
+    config = spec.config(simulated=simulated)
+    if production:
+        config |= {"min.insync.replicas": "2", "unclean.leader.election.enable": "false"}
+    return Wanted(spec.name, spec.partitions or partitions, replication, config)
 
 
 @dataclass(frozen=True, slots=True)

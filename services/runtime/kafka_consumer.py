@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
@@ -128,7 +129,7 @@ class KafkaMember(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
         busy_at = loop.time()
         while not self._stopping.is_set():
             try:
-                fetched = await consumer.getmany(timeout_ms=int(POLL_S * 1000), max_records=POLL_RECORDS)
+                fetched = await self._fetched(consumer)
             except NoOffsetForPartitionError:
                 continue  # A partition that `feed` has not placed yet.
             except OffsetOutOfRangeError as error:
@@ -145,6 +146,20 @@ class KafkaMember(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
                 logger.warning("%s has no partition for %.0f s: joining anew", self._service, self._idle_limit_s)
                 self._idle_limit_s = min(2 * self._idle_limit_s, 1920.0)
                 return
+
+    async def _fetched(self, consumer: AIOKafkaConsumer) -> dict[KafkaPartition, list[ConsumerRecord]]:
+        """What was fetched; nothing when it is time to stop. During a rebalance aiokafka waits without a limit here."""
+        fetching = asyncio.create_task(consumer.getmany(timeout_ms=int(POLL_S * 1000), max_records=POLL_RECORDS))
+        stopping = asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait({fetching, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            return fetching.result() if fetching.done() else {}
+        finally:
+            for task in (fetching, stopping):
+                if not task.done():
+                    task.cancel()
+                    with suppress(asyncio.CancelledError):
+                        await task
 
     async def stop(self) -> None:
         self._stopping.set()

@@ -1,6 +1,7 @@
 """The two pairs of parts that the contract suite runs on — in memory and real — and the faults that befall either."""
 
 import asyncio
+import os
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -31,7 +32,7 @@ from tests.contract.counter import envelope
 
 SHARED = frozenset({"inbox", "events", "outcomes", "deadlines"})
 START = datetime(2026, 11, 16, 9, tzinfo=UTC)
-PATIENCE_S = 40.0
+PATIENCE_S = float(os.environ.get("RIG_PATIENCE", "40"))
 
 
 class _DeleteGroupsResponse(Response):  # type: ignore[misc]
