@@ -42,9 +42,7 @@ def accepted(given: Input, told: Accepted, authority: str | None) -> Output:
 def refused(given: Input, command: str, told: Problem, authority: str | None) -> Output:
     """The refusal of this record; the problem names the command."""
     command_id = given.envelope.id
-    said = Refused(
-        command_id=command_id, command=command, problem=told.model_copy(update={"command_id": command_id})
-    )
+    said = Refused(command_id=command_id, command=command, problem=told.model_copy(update={"command_id": command_id}))
     return _outcome(given, REFUSED, said, fingerprint(given), authority)
 
 

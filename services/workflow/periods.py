@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Literal
-from zoneinfo import ZoneInfo
 
 from regulations.directory import Directory
 from regulations.working_time.instants import EPOCH, wall_clock_reaches
@@ -129,7 +128,7 @@ def ends_at(directory: Directory, period: str) -> datetime:
     year, month = int(period[:4]), period[5:]
     last = int(month[1]) * 3 if month.startswith("Q") else int(month)
     after = date(year + 1, 1, 1) if last == 12 else date(year, last + 1, 1)
-    return EPOCH + wall_clock_reaches(after, 0, ZoneInfo(directory.timezone))
+    return EPOCH + wall_clock_reaches(after, 0, directory.zone)
 
 
 STATUSES: dict[type[PeriodEvent], Literal["sent", "agreed", "refused", "delivered"]] = {
