@@ -78,12 +78,12 @@ class Desk:
         answer.raise_for_status()
         return dict(answer.json())
 
-    async def command(self, message: str, kind: str, /, *, agency: str | None = None, **data: Any) -> dict[str, Any]:
+    async def command(self, message: str, kind: str, /, *, by: str | None = None, **data: Any) -> dict[str, Any]:
         """One command, by the coordinator or by an agency's executor; the new ids are in the events that come back."""
         answer = await self._http.post(
             f"{self._workflow}/v1/messages/{message}/commands",
             json={"type": kind, "data": data},
-            headers=self._auth("executor" if agency else "coordinator", agency),
+            headers=self._auth("executor" if by else "coordinator", by),
         )
         if answer.status_code != 200:
             raise Refusal(f"{self.authority} {kind}: {answer.text}")
@@ -142,7 +142,7 @@ async def contribute_all(desk: Desk, message: str) -> None:
             return
         about = {"assignment_id": turn["assignment_id"]}
         done = await desk.command(
-            message, "contribute", agency=turn["agency"], text="По нашей части работы назначены на завтра.", **about
+            message, "contribute", by=turn["agency"], text="По нашей части работы назначены на завтра.", **about
         )
         if desk.act.joint.contributions_approved:
             done = await desk.command(message, "approve_contribution", **about)
@@ -156,7 +156,7 @@ async def draft(desk: Desk, message: str, kind: str) -> str:
     outcome = await desk.command(
         message,
         "submit_draft",
-        agency=None if drafter == "coordinator" else drafter,
+        by=None if drafter == "coordinator" else drafter,
         kind=kind,
         text=ANSWERS[kind],
         **more,
@@ -175,7 +175,7 @@ async def publish(desk: Desk, message: str, draft_id: str, url: str) -> None:
     await desk.command(
         message,
         "report_publication",
-        agency=lead if desk.act.publication.by == "lead" else None,
+        by=lead if desk.act.publication.by == "lead" else None,
         draft_id=draft_id,
         url=url,
         place="same",
@@ -206,7 +206,7 @@ async def work(desk: Desk, post: DemoPost) -> None:
         view = await desk.message(message)
         assignment = view["assignments"][0]["assignment_id"]
         await desk.command(
-            message, "return", agency=agencies[0], assignment_id=assignment, justification="Не относится к полномочиям"
+            message, "return", by=agencies[0], assignment_id=assignment, justification="Не относится к полномочиям"
         )
         return
     if post.story == "joint":

@@ -174,7 +174,7 @@ class Client:
         /,
         *,
         role: str | None = None,
-        agency: str | None = None,
+        by: str | None = None,
         key: str | None = None,
         expected_sequence: int | None = None,
         **data: Any,
@@ -182,7 +182,7 @@ class Client:
         body: dict[str, Any] = {"type": kind, "data": data}
         if expected_sequence is not None:
             body["expected_sequence"] = expected_sequence
-        headers = self.auth(role or ("executor" if agency else "coordinator"), agency)
+        headers = self.auth(role or ("executor" if by else "coordinator"), by)
         answer = await self.http.post(
             f"{self.installation.url('workflow')}/v1/messages/{message}/commands",
             json=body,

@@ -60,20 +60,20 @@ async def test_a_message_goes_from_detection_to_publication(client: Client, inst
     message = await triaged(client, "-1_main")
     routed = await client.command(message, "route", assignments=[{"agency": first, "role": "lead"}])
     assignment = new(routed, "assignments") and routed["events"][0]["data"]["assignments"][0]["assignment_id"]
-    await client.command(message, "return", agency=first, assignment_id=assignment, justification="Не наше ведение")
+    await client.command(message, "return", by=first, assignment_id=assignment, justification="Не наше ведение")
     again = await client.command(message, "reassign", assignment_id=assignment, agency=second)
     issued = next(event for event in again["events"] if event["type"] == "otklik.message.assignment-issued.v1")
     assert issued["data"]["replaces"] == [assignment]
-    draft = await client.command(message, "submit_draft", agency=second, kind="answer", text="Свет дадут завтра")
+    draft = await client.command(message, "submit_draft", by=second, kind="answer", text="Свет дадут завтра")
     await client.command(message, "send_back_draft", draft_id=new(draft, "draft_id"), comments="Укажите адрес")
     better = await client.command(
-        message, "submit_draft", agency=second, kind="answer", text="Кирова, 5: свет дадут завтра"
+        message, "submit_draft", by=second, kind="answer", text="Кирова, 5: свет дадут завтра"
     )
     await client.command(message, "approve_draft", draft_id=new(better, "draft_id"))
     done = await client.command(
         message,
         "report_publication",
-        agency=second,
+        by=second,
         draft_id=new(better, "draft_id"),
         url="https://vk.example/answer",
         place="same",

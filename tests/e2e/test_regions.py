@@ -55,17 +55,17 @@ async def assignment_of(client: Client, message: str, agency: str, at_least: int
 async def contribute(client: Client, message: str, agency: str, at_least: int) -> dict[str, Any]:
     one = await assignment_of(client, message, agency, at_least)
     return await client.command(
-        message, "contribute", agency=agency, assignment_id=one["assignment_id"], text=f"Часть {agency}"
+        message, "contribute", by=agency, assignment_id=one["assignment_id"], text=f"Часть {agency}"
     )
 
 
 async def answered(
     client: Client, message: str, drafter: str | None, publisher: str | None, kind: str = "answer"
 ) -> int:
-    draft = await client.command(message, "submit_draft", agency=drafter, kind=kind, text="Ответ по существу")
+    draft = await client.command(message, "submit_draft", by=drafter, kind=kind, text="Ответ по существу")
     await client.command(message, "approve_draft", draft_id=new(draft, "draft_id"))
     done = await client.command(
-        message, "report_publication", agency=publisher, draft_id=new(draft, "draft_id"), url="https://vk.example/a"
+        message, "report_publication", by=publisher, draft_id=new(draft, "draft_id"), url="https://vk.example/a"
     )
     return int(done["sequence"])
 
@@ -95,7 +95,7 @@ async def test_kbr_joint_answer_in_turn_with_a_return_and_a_final_answer_on_the_
     due = (await client.deadlines(message, first["sequence"]))["contribution"]
     assert datetime.fromisoformat(due["due_at"]) == morning + timedelta(hours=2, minutes=30)
     returned = await client.command(
-        message, "return", agency=two, assignment_id=turn["assignment_id"], justification="Не наше"
+        message, "return", by=two, assignment_id=turn["assignment_id"], justification="Не наше"
     )
     anew = await client.command(message, "reassign", assignment_id=turn["assignment_id"], agency=four)
     assert returned["sequence"] < anew["sequence"]
@@ -103,7 +103,7 @@ async def test_kbr_joint_answer_in_turn_with_a_return_and_a_final_answer_on_the_
     lead = await assignment_of(client, message, three, second["sequence"])
     assert lead["status"] == "issued"
     with pytest.raises(Problem) as foreign:
-        await client.command(message, "submit_draft", agency=one, kind="answer", text="Не мой ответ")
+        await client.command(message, "submit_draft", by=one, kind="answer", text="Не мой ответ")
     assert foreign.value.status in (403, 409, 422)
     day.at(11)
     sequence = await answered(client, message, three, three, kind="interim")
@@ -124,15 +124,13 @@ async def test_kbr_own_account_needs_a_link_and_a_clarification_pauses_nothing(i
     sequence = await answered(client, message, agency, agency, kind="clarification")
     assert (await client.message(message, sequence))["status"] == "clarifying"
     assert (await client.deadlines(message, sequence))["answer"]["state"] == "open"
-    draft = await client.command(message, "submit_draft", agency=agency, kind="answer", text="Ответ")
+    draft = await client.command(message, "submit_draft", by=agency, kind="answer", text="Ответ")
     await client.command(message, "approve_draft", draft_id=new(draft, "draft_id"))
     where = {"draft_id": new(draft, "draft_id"), "url": "https://vk.example/own", "place": "own_account"}
     with pytest.raises(Problem) as linkless:
-        await client.command(message, "report_publication", agency=agency, **where)
+        await client.command(message, "report_publication", by=agency, **where)
     assert (linkless.value.status, linkless.value.body["paragraph"]) == (422, "14")
-    done = await client.command(
-        message, "report_publication", agency=agency, author_link="https://vk.example/id1", **where
-    )
+    done = await client.command(message, "report_publication", by=agency, author_link="https://vk.example/id1", **where)
     assert (await client.message(message, done["sequence"]))["status"] == "answered"
 
 
@@ -192,7 +190,7 @@ async def test_kemerovo_returned_message_owes_a_rerouting(installation: Installa
     message = await triaged(client, "kem-2", reduced=False)
     routed = await client.command(message, "route", assignments=[{"agency": one}])
     assignment = await assignment_of(client, message, one, routed["sequence"])
-    back = await client.command(message, "return", agency=one, assignment_id=assignment["assignment_id"])
+    back = await client.command(message, "return", by=one, assignment_id=assignment["assignment_id"])
     due = (await client.deadlines(message, back["sequence"]))["reroute"]
     assert datetime.fromisoformat(due["due_at"]) == morning + timedelta(minutes=30)
     day.at(9, 31)
@@ -210,11 +208,11 @@ async def test_nenets_last_contributor_drafts_and_the_coordinator_publishes(inst
     )
     assert (await client.message(message, routed["sequence"]))["drafted_by"] == two
     await contribute(client, message, one, routed["sequence"])
-    draft = await client.command(message, "submit_draft", agency=two, kind="answer", text="Общий ответ")
+    draft = await client.command(message, "submit_draft", by=two, kind="answer", text="Общий ответ")
     await client.command(message, "approve_draft", draft_id=new(draft, "draft_id"))
     published = {"draft_id": new(draft, "draft_id"), "url": "https://vk.example/a"}
     with pytest.raises(Problem) as executor:
-        await client.command(message, "report_publication", agency=two, **published)
+        await client.command(message, "report_publication", by=two, **published)
     assert executor.value.status in (403, 422)
     done = await client.command(message, "report_publication", **published)
     assert (await client.message(message, done["sequence"]))["status"] == "answered"
@@ -249,7 +247,7 @@ async def test_kursky_department_approves_contributions_and_the_deputy_signs(ins
     await client.command(message, "approve_contribution", assignment_id=assignment["assignment_id"])
     await contribute(client, message, three, given["sequence"])
     with pytest.raises(Problem) as clarification:
-        await client.command(message, "submit_draft", agency=one, kind="clarification", text="Уточните адрес")
+        await client.command(message, "submit_draft", by=one, kind="clarification", text="Уточните адрес")
     assert (clarification.value.status, clarification.value.body["paragraph"]) == (422, "11")
     sequence = await answered(client, message, one, None)
     assert (await client.message(message, sequence))["status"] == "answered"
@@ -280,13 +278,13 @@ async def test_buryatia_runs_day_and_night_and_tells_of_its_successes(installati
     )  # fmt: skip
     await contribute(client, message, one, routed["sequence"])
     sequence = await answered(client, message, two, two)
-    case = await client.command(message, "propose_case", agency=two, text="Свет дали за вечер")
+    case = await client.command(message, "propose_case", by=two, text="Свет дали за вечер")
     due = (await client.deadlines(message, case["sequence"]))["case_review"]
     assert due["owed_by"] == {"role": "committee"} and case["sequence"] > sequence
     case_id = new(case, "case_id")
     await client.command(message, "agree_case", role="committee", case_id=case_id)
-    await client.command(message, "report_case_publication", agency=two, case_id=case_id, url="https://vk.example/case")
-    reported = await client.command(message, "report_case", agency=two, case_id=case_id)
+    await client.command(message, "report_case_publication", by=two, case_id=case_id, url="https://vk.example/case")
+    reported = await client.command(message, "report_case", by=two, case_id=case_id)
     states = {rule: item["state"] for rule, item in (await client.deadlines(message, reported["sequence"])).items()}
     assert (states["case_review"], states["case_report"]) == ("met", "met")
 
