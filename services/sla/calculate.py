@@ -51,7 +51,7 @@ class Question(BaseModel):
     authority: Slug
     regulation: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,60}$")] | None = None
     reduced: bool | None = None
-    facts: Annotated[tuple[Fact, ...], Field(min_length=1, max_length=1000)]
+    facts: Annotated[list[Fact], Field(min_length=1, max_length=1000)]
 
 
 class Calculated(BaseModel):
