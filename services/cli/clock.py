@@ -10,11 +10,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from uuid import uuid4
 
-import httpx
 import typer
 from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from rich.markup import escape
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from schemas import topics
 from schemas.envelope import CONTENT_TYPE, Envelope
@@ -22,12 +23,19 @@ from schemas.inbox import TICK, Tick
 from services.runtime import installation
 from services.runtime.broadcast import Broadcast, broadcast
 from services.runtime.clock import ClockNotSet, SimulatedClock
+from services.runtime.database import create_engine
 from services.runtime.kafka_log import KafkaLog
-from services.runtime.log import LogError
+from services.runtime.log import LogError, TopicPartition
+from services.runtime.postgres_positions import transaction
 from services.runtime.settings import Settings, SettingsError, load_settings
+from services.runtime.store import StoreError
 
-FOLLOWERS = ("workflow", "sla", "reporting")
-"""Who has to have stored an instant before it counts as reached, in the order of the flow."""
+FOLLOWERS = {
+    "workflow": (topics.INBOX,),
+    "sla": (topics.EVENTS,),
+    "reporting": (topics.EVENTS, topics.DEADLINES),
+}
+"""Who has to have stored what before an instant counts as reached, in the order of the flow."""
 PATIENCE_SECONDS = 120.0
 LOOK_SECONDS = 0.05
 
@@ -127,7 +135,7 @@ async def _advance(settings: Settings, text: str) -> datetime:
 
 
 async def move(settings: Settings, to: datetime | timedelta) -> datetime:
-    """Move time on, tick every partition, and return when workflow, sla and reporting have stored that instant.
+    """Move time on, tick every partition, and return when workflow, sla and reporting have stored all that it brings.
 
     Raises ClockError for an instant that lies behind, or when a service does not come so far in two minutes."""
     async with installation.open_log(settings) as log:
@@ -141,8 +149,7 @@ async def move(settings: Settings, to: datetime | timedelta) -> datetime:
             await _tick(log, clock)
         finally:
             await clock.stop()
-    # Kafka's stamps are whole milliseconds.
-    await _reached(settings, instant - timedelta(microseconds=instant.microsecond % 1000))
+        await _stored(settings, log, instant)
     return instant
 
 
@@ -159,22 +166,39 @@ async def _tick(log: KafkaLog, clock: SimulatedClock) -> None:
     await broadcast(log, topics.INBOX, [said], name="clock", clock=clock)
 
 
-async def _reached(settings: Settings, instant: datetime) -> None:
+async def _stored(settings: Settings, log: KafkaLog, instant: datetime) -> None:
+    """Wait along the flow: when workflow has stored the ticks, `events` hold what they brought; when sla has stored all of
+    those, `deadlines` hold what fell due; and then reporting."""
     deadline = time.monotonic() + PATIENCE_SECONDS
-    async with httpx.AsyncClient(timeout=5) as http:
-        for service in FOLLOWERS:
-            while not await _has(http, settings.url(service), instant):
+    engine = create_engine(settings.postgres, "clock", 1)
+    try:
+        for service, read in FOLLOWERS.items():
+            places = [TopicPartition(topic, number) for topic in read for number in range(await log.partitions(topic))]
+            ends = await log.ends(places)
+            while not await _has_read(engine, log, service, ends):
                 if time.monotonic() > deadline:
                     raise ClockError(
-                        f"{service} не дошла до {instant.isoformat()} за {PATIENCE_SECONDS:g} с: см. /readyz"
+                        f"{service} не дошла до {instant.isoformat()} за {PATIENCE_SECONDS:g} с: "
+                        f"работает ли она? {settings.url(service)}/readyz"
                     )
                 await asyncio.sleep(LOOK_SECONDS)
+    finally:
+        await engine.dispose()
 
 
-async def _has(http: httpx.AsyncClient, url: str, instant: datetime) -> bool:
+async def _has_read(engine: AsyncEngine, log: KafkaLog, service: str, ends: dict[TopicPartition, int]) -> bool:
+    """Whether the service has stored all records before these ends. Ends are no offsets of records (marks of transactions
+    stand there too), so what is left is looked at."""
     try:
-        ready = (await http.get(f"{url}/readyz")).json()
-    except (httpx.HTTPError, ValueError):
+        async with transaction(engine, "asking for positions") as connection:
+            rows = await connection.execute(text(f'SELECT partition, offsets FROM "{service}".positions'))
+            positions = {row.partition: row.offsets for row in rows}
+    except StoreError:
         return False
-    reached = ready.get("reached")
-    return reached is not None and datetime.fromisoformat(reached) >= instant
+    for place, end in ends.items():
+        at = int(positions.get(place.partition, {}).get(place.topic, 0))
+        if at < end:
+            async for records in log.read(place, at, end):
+                if records:
+                    return False
+    return True

@@ -43,6 +43,7 @@ def make_app(
 
     @app.post("/v1/detections", status_code=202, summary="Передать одно выявленное сообщение")
     async def detect(detection: Detection, actor: CurrentActor) -> Detected:
+        await intake().settled(actor)
         message_id, detection_id, outgoing = intake().record(detection, actor, intake().now())
         await gate.put(intake().appender, outgoing)
         return Detected(message_id=message_id, detection_id=detection_id)
@@ -58,6 +59,7 @@ def make_app(
         require_role(actor, "monitor")
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != NDJSON:
             raise problems.unsupported(NDJSON)
+        await intake().settled(actor)
         answers = Batch(intake(), actor, _chunks(request), settings.max_request_bytes).answers()
         # The first part is waited for, so that a log that takes nothing at all is still a 503.
         first = await anext(answers, b"")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Literal
@@ -17,6 +18,9 @@ from schemas.outcomes import Fault
 from services.runtime import problems
 from services.runtime.gate import Appending, unstorable
 from services.runtime.log import Outgoing
+
+SETTLING_SECONDS = 2.0
+UNKNOWN_SECONDS = 10.0
 
 SOURCE = "/otklik/intake"
 HEADERS: Mapping[str, bytes] = {"content-type": CONTENT_TYPE}
@@ -107,6 +111,19 @@ class Intake:
         self.appender = appender
         self.now = now
         self._ages = ages
+        self._unknown_until: dict[str, float] = {}
+
+    async def settled(self, actor: Actor) -> None:
+        """Give an authority that is not in force a moment: at a first start the law may be on its way just now."""
+        now = asyncio.get_running_loop().time
+        for authority in actor.authorities:
+            if authority in self._ages() or now() < self._unknown_until.get(authority, 0.0):
+                continue
+            deadline = now() + SETTLING_SECONDS
+            while authority not in self._ages() and now() < deadline:
+                await asyncio.sleep(0.02)
+            # Whoever names what does not exist is not held up again and again.
+            self._unknown_until = {authority: now() + UNKNOWN_SECONDS}
 
     def record(self, detection: Detection, actor: Actor, now: datetime) -> tuple[str, str, Outgoing]:
         """`message_id`, `detection_id`, record; raises ProblemError."""

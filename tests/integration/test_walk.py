@@ -1,121 +1,50 @@
-"""A client of the contract walks a message over HTTP, on real Kafka and PostgreSQL."""
+"""A partner walks messages through the gates: over HTTP, by topics, twice, wrongly."""
 
 from __future__ import annotations
 
 import asyncio
+import json
+import uuid
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import pytest_asyncio
 
-from services.cli import token
-from services.cli.bootstrap import bootstrap
-from services.intake.__main__ import run as run_intake
-from services.runtime.settings import Settings, load_settings
-from services.workflow.__main__ import run as run_workflow
-from tests.conftest import free_port_base
+from schemas.envelope import Envelope
+from schemas.ids import message_id, period_id
+from services.runtime.log import Record
+from services.runtime.partitioner import partition_of
+from tests.integration.partner import TRIAGE, Partner, eventually, installation, new, records, write
 
 
-@asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[None]:
-    """Intake and workflow in this process, ready. One after the other: alembic's context is one for a process."""
-    tasks: list[asyncio.Task[None]] = []
-    try:
-        async with httpx.AsyncClient() as http, asyncio.timeout(60):
-            for service, run in (("intake", run_intake), ("workflow", run_workflow)):
-                tasks.append(asyncio.create_task(run(settings, settings.http_port(service))))
-                while not await _ready(http, settings.url(service)):
-                    for task in tasks:
-                        if task.done():
-                            task.result()
-                    await asyncio.sleep(0.1)
-        yield
-    finally:
-        for task in reversed(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def partner(kafka: str, postgres: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Partner]:
+    async with installation(kafka, postgres, tmp_path_factory.mktemp("otklik")) as opened:
+        yield opened
 
 
-async def _ready(http: httpx.AsyncClient, url: str) -> bool:
-    try:
-        ready = (await http.get(f"{url}/readyz")).json()
-    except httpx.HTTPError:
-        return False
-    # Here intake comes up before workflow has folded the law, so it may be without any for a while.
-    return bool(ready["status"] == "ready")
+def told(response: httpx.Response, status: int, slug: str) -> dict[str, Any]:
+    assert response.status_code == status, response.text
+    body: dict[str, Any] = response.json()
+    assert body["type"] == f"urn:otklik:problem:{slug}"
+    return body
 
 
-class Partner:
-    """What a partner would write from the contract."""
-
-    def __init__(self, settings: Settings, http: httpx.AsyncClient) -> None:
-        self.settings = settings
-        self.http = http
-
-    def auth(self, role: str, agency: str | None = None, authority: str = "kbr", sub: str = "") -> dict[str, str]:
-        made = token.make(self.settings, [role], [authority], agency, sub=sub)
-        return {"Authorization": f"Bearer {made}"}
-
-    async def detect(self, external_id: str, **more: Any) -> str:
-        body = {
-            "authority": "kbr",
-            "source": {"network": "vk", "external_id": external_id, "url": "https://vk.example/1"},
-            "author": {"name": "Житель"},
-            "text": "Яма на дороге",
-        } | more
-        response = await self.http.post(
-            f"{self.settings.url('intake')}/v1/detections", json=body, headers=self.auth("monitor")
-        )
-        assert response.status_code == 202, response.text
-        return str(response.json()["message_id"])
-
-    async def get(self, path: str, role: str = "coordinator", agency: str | None = None) -> httpx.Response:
-        return await self.http.get(f"{self.settings.url('workflow')}{path}", headers=self.auth(role, agency))
-
-    async def command(
-        self, subject: str, command: str, by: str | None = None, key: str | None = None, **data: Any
-    ) -> httpx.Response:
-        headers = self.auth("executor" if by else "coordinator", by)
-        return await self.http.post(
-            f"{self.settings.url('workflow')}/v1/messages/{subject}/commands",
-            json={"type": command, "data": data},
-            headers=headers | ({"Idempotency-Key": key} if key else {}),
-        )
-
-    async def done(self, subject: str, command: str, by: str | None = None, **data: Any) -> dict[str, Any]:
-        response = await self.command(subject, command, by, **data)
-        assert response.status_code == 200, response.text
-        return dict(response.json())
+async def agencies(partner: Partner) -> list[str]:
+    return [agency["id"] for agency in (await partner.get("/v1/authorities/kbr")).json()["agencies"]]
 
 
-def new(outcome: dict[str, Any], field: str) -> str:
-    return next(str(event["data"][field]) for event in outcome["events"] if field in event["data"])
-
-
-TRIAGE = {"topics": ["roads"], "location": "Нальчик", "importance": "ordinary", "reduced": False}
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def partner(
-    kafka: str, database: str, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Partner]:
-    settings = load_settings(
-        kafka=kafka, postgres=database, prefix=prefix, data=tmp_path, port_base=free_port_base(), partitions=2
-    )
-    await bootstrap(settings, "real", None)
-    async with AsyncExitStack() as stack:
-        await stack.enter_async_context(running(settings))
-        http = await stack.enter_async_context(httpx.AsyncClient(timeout=30))
-        yield Partner(settings, http)
+async def triaged(partner: Partner, external_id: str) -> str:
+    message = await partner.detect(external_id)
+    await partner.get(f"/v1/messages/{message}?at_least=1")
+    await partner.done(message, "triage", **TRIAGE)
+    return message
 
 
 async def test_a_message_goes_from_detection_to_publication(partner: Partner) -> None:
-    listed = (await partner.get("/v1/authorities/kbr")).json()
-    first, second = [agency["id"] for agency in listed["agencies"]][:2]
+    first, second = (await agencies(partner))[:2]
     message = await partner.detect("walk-1")
     seen = (await partner.get(f"/v1/messages/{message}?at_least=1")).json()
     assert (seen["status"], seen["sequence"]) == ("registered", 1)
@@ -136,3 +65,248 @@ async def test_a_message_goes_from_detection_to_publication(partner: Partner) ->
     assert (seen["status"], seen["sequence"]) == ("answered", done["sequence"])
     history = (await partner.get(f"/v1/messages/{message}/history")).json()["items"]
     assert [event["sequence"] for event in history] == list(range(1, done["sequence"] + 1))
+
+
+async def test_a_repeat_gets_the_first_outcome_and_another_body_is_refused(partner: Partner) -> None:
+    message = await partner.detect("repeat-1")
+    await partner.get(f"/v1/messages/{message}?at_least=1")
+    key = str(uuid.uuid4())
+    first = (await partner.command(message, "triage", key=key, **TRIAGE)).json()
+    again = (await partner.command(message, "triage", key=key, **TRIAGE)).json()
+    assert again == first | {"repeated": True}
+    other = await partner.command(message, "triage", key=key, **TRIAGE | {"location": "Баксан"})
+    assert told(other, 409, "command-id-reused")["command_id"] == key
+    status = (await partner.get(f"/v1/commands/{key}")).json()
+    assert (status["status"], status["outcome"]["sequence"]) == ("accepted", first["sequence"])
+    assert "fingerprint" not in json.dumps(status)
+
+
+async def test_an_id_used_for_a_message_of_another_partition_is_refused(partner: Partner) -> None:
+    names = [f"across-{number}" for number in range(20)]
+    apart = {partition_of(message_id("kbr", "vk", name).encode(), 2): name for name in names}
+    one, two = await partner.detect(apart[0]), await partner.detect(apart[1])
+    await partner.get(f"/v1/messages/{one}?at_least=1")
+    await partner.get(f"/v1/messages/{two}?at_least=1")
+    key = str(uuid.uuid4())
+    assert (await partner.command(one, "triage", key=key, **TRIAGE)).status_code == 200
+    told(await partner.command(two, "triage", key=key, **TRIAGE), 409, "command-id-reused")
+
+
+async def test_every_fault_of_a_command_is_told_at_once(partner: Partner) -> None:
+    message = str(uuid.uuid4())
+    url = f"{partner.settings.url('workflow')}/v1/messages/{message}/commands"
+    body = {"type": "triage", "data": {"topics": [], "importance": "huge"}, "expected_sequence": -1, "colour": 1}
+    response = await partner.http.post(url, json=body, headers=partner.auth("coordinator"))
+    pointers = {fault["pointer"] for fault in told(response, 422, "invalid")["errors"]}
+    assert pointers == {"/expected_sequence", "/colour", "/data/topics", "/data/location", "/data/importance"}
+    response = await partner.http.post(url, json={"type": "fly"}, headers=partner.auth("coordinator"))
+    assert told(response, 422, "invalid")["errors"][0]["pointer"] == "/type"
+    headers = partner.auth("coordinator") | {"content-type": "text/plain"}
+    told(await partner.http.post(url, content=b"{}", headers=headers), 415, "unsupported-media-type")
+    headers = partner.auth("coordinator") | {"Idempotency-Key": "no uuid"}
+    response = await partner.http.post(url, json={"type": "reopen", "data": {"reason": "x"}}, headers=headers)
+    assert told(response, 422, "invalid")["errors"][0]["pointer"] == "/header/Idempotency-Key"
+
+
+async def test_what_is_unknown_or_somebody_elses_is_not_found(partner: Partner) -> None:
+    nowhere = str(uuid.uuid4())
+    assert (await partner.get(f"/v1/messages/{nowhere}")).status_code == 404
+    assert (await partner.get(f"/v1/commands/{nowhere}")).status_code == 404
+    message = await triaged(partner, "hidden-1")
+    first, second = (await agencies(partner))[:2]
+    await partner.done(message, "route", assignments=[{"agency": first}])
+    assert (await partner.get(f"/v1/messages/{message}", "executor", first)).status_code == 200
+    assert (await partner.get(f"/v1/messages/{message}", "executor", second)).status_code == 404
+    foreign = partner.auth("coordinator", authority="nenets")
+    url = f"{partner.settings.url('workflow')}/v1/messages/{message}"
+    assert (await partner.http.get(url, headers=foreign)).status_code == 404
+    body = {"type": "reopen", "data": {"reason": "x"}}
+    assert (await partner.http.post(f"{url}/commands", json=body, headers=foreign)).status_code == 404
+    theirs = partner.auth("coordinator", sub="somebody else")
+    key = str(uuid.uuid4())
+    assert (await partner.command(message, "reopen", key=key, reason="x")).status_code == 409
+    status = f"{partner.settings.url('workflow')}/v1/commands/{key}"
+    assert (await partner.get(f"/v1/commands/{key}")).json()["status"] == "refused"
+    assert (await partner.http.get(status, headers=theirs)).status_code == 404
+
+
+async def test_messages_are_listed_page_by_page_to_who_may_see_them(partner: Partner) -> None:
+    made = [await triaged(partner, f"listed-{number}") for number in range(5)]
+    (agency, *_) = await agencies(partner)
+    await partner.done(made[0], "route", assignments=[{"agency": agency}])
+    seen: list[str] = []
+    after = ""
+    while True:
+        page = (await partner.get(f"/v1/messages?authority=kbr&limit=2{after}")).json()
+        assert len(page["items"]) <= 2
+        seen += [item["message_id"] for item in page["items"]]
+        if page["next"] is None:
+            break
+        after = f"&after={page['next']}"
+    assert len(seen) == len(set(seen)) and set(made) <= set(seen)
+    assert [message for message in seen if message in made] == made[::-1]
+    status = (await partner.get("/v1/messages?authority=kbr&status=in_work")).json()["items"]
+    assert made[0] in {item["message_id"] for item in status}
+    theirs = (await partner.get("/v1/messages", "executor", agency)).json()["items"]
+    assert made[0] in {item["message_id"] for item in theirs} and made[1] not in {item["message_id"] for item in theirs}
+    assert (await partner.get("/v1/messages?authority=nenets")).status_code == 404
+    assert (await partner.get("/v1/messages", "monitor")).status_code == 403
+    assert (await partner.get("/v1/messages?after=nonsense")).status_code == 422
+
+
+def command(kind: str, subject: str, data: Any, **more: Any) -> bytes:
+    envelope = Envelope(
+        id=str(uuid.uuid4()),
+        source="/agency",
+        type=f"otklik.command.{kind.replace('_', '-')}.v1",
+        subject=subject,
+        time="2026-11-16T09:00:00+03:00",
+        data=data,
+    ).model_copy(update=more)
+    return envelope.to_bytes()
+
+
+async def test_an_agency_commands_by_its_topic_and_reads_the_outcome_there(partner: Partner) -> None:
+    message = await triaged(partner, "door-1")
+    agency = (await agencies(partner))[0]
+    await partner.done(message, "route", assignments=[{"agency": agency}])
+    bare = command("submit_draft", message, {"kind": "answer", "text": "Починим"})
+    await write(partner.settings, f"commands.kbr.{agency}", bare)
+    outcome = await eventually(partner.settings, f"assignments.kbr.{agency}", _outcome_of(bare))
+    assert Envelope.from_bytes(outcome.value or b"").type == "otklik.command.accepted.v1"
+    seen = (await partner.get(f"/v1/messages/{message}")).json()
+    assert (seen["status"], seen["drafts"][0]["by"]) == ("in_review", agency)
+    wrong = command("submit_draft", message, {"type": "submit_draft", "data": {"kind": "poem"}})
+    await write(partner.settings, f"commands.kbr.{agency}", wrong)
+    refusal = await eventually(partner.settings, "outcomes", _outcome_of(wrong), 2)
+    problem = Envelope.from_bytes(refusal.value or b"").data["problem"]
+    assert {fault["pointer"] for fault in problem["errors"]} == {"/data/kind", "/data/text"}
+
+
+def _outcome_of(value: bytes) -> Any:
+    command_id = Envelope.from_bytes(value).id
+    return lambda record: Envelope.from_bytes(record.value or b"").causationid == command_id
+
+
+async def test_an_agency_cannot_speak_for_another_by_its_topic(partner: Partner) -> None:
+    message = await triaged(partner, "door-2")
+    first, second = (await agencies(partner))[:2]
+    await partner.done(message, "route", assignments=[{"agency": first}])
+    said = command("submit_draft", message, {"kind": "answer", "text": "Чужое"})
+    forged = json.loads(said) | {
+        "actor": {"sub": "x", "roles": ["coordinator"], "authorities": ["kbr"], "agency": first}
+    }
+    await write(partner.settings, f"commands.kbr.{second}", json.dumps(forged).encode())
+    refusal = await eventually(partner.settings, f"assignments.kbr.{second}", _outcome_of(said))
+    assert Envelope.from_bytes(refusal.value or b"").data["problem"]["status"] == 404
+
+
+async def test_what_is_no_command_is_a_dead_letter_with_its_reason(partner: Partner) -> None:
+    agency = (await agencies(partner))[0]
+    garbage = b"\xff" * (1 << 20)
+    for value, reason in (
+        (garbage, "not-a-cloudevent"),
+        (command("fly", str(uuid.uuid4()), {}), "unknown-command"),
+        (command("reopen", "no uuid", {}), "invalid-data"),
+        (command("reopen", str(uuid.uuid4()), {"reason": "a\0"}), "invalid-data"),
+    ):
+        await write(partner.settings, f"commands.kbr.{agency}", value)
+
+        def is_it(record: Record, value: bytes = value) -> bool:
+            return record.value == value
+
+        letter = await eventually(partner.settings, "dead-letters", is_it)
+        assert letter.headers["otklik-reason"].decode() == reason
+    # And the door still works.
+    await test_an_agency_cannot_speak_for_another_by_its_topic(partner)
+
+
+async def test_a_detection_may_come_by_the_topic(partner: Partner) -> None:
+    post = {
+        "authority": "kbr",
+        "source": {"network": "ok", "external_id": "topic-1", "url": "https://ok.example/1"},
+        "author": {"name": "Житель"},
+        "text": "Нет воды",
+    }
+    envelope = {
+        "specversion": "1.0", "id": str(uuid.uuid4()), "source": "/monitor", "type": "otklik.detection.v1",
+        "time": "2026-11-16T09:00:00+03:00",
+    }  # fmt: skip
+    await write(partner.settings, "detections", json.dumps(envelope | {"data": post}).encode(), b"any key")
+    message = message_id("kbr", "ok", "topic-1")
+    seen = (await partner.get(f"/v1/messages/{message}?at_least=1")).json()
+    assert seen["post"]["text"] == "Нет воды"
+    foreign = json.dumps(envelope | {"data": post | {"authority": "atlantis"}}).encode()
+    await write(partner.settings, "detections", foreign)
+    letter = await eventually(partner.settings, "dead-letters", lambda record: record.value == foreign)
+    assert letter.headers["otklik-reason"] == b"not-found"
+
+
+async def test_reading_waits_for_the_sequence_asked_for(partner: Partner) -> None:
+    message = await triaged(partner, "wait-1")
+    waiting = asyncio.create_task(partner.get(f"/v1/messages/{message}?at_least=3"))
+    await asyncio.sleep(0.3)
+    assert not waiting.done()
+    await partner.done(message, "dismiss", ground="no_response_needed")
+    assert (await waiting).json()["status"] == "dismissed"
+
+
+async def amended(partner: Partner, kind: str, data: dict[str, Any], **headers: str) -> httpx.Response:
+    return await partner.http.post(
+        f"{partner.settings.url('workflow')}/v1/authorities/kbr/amendments",
+        json={"kind": kind, "reason": "распоряжение", "basis": "№ 1", "data": data},
+        headers=partner.auth("operator") | headers,
+    )
+
+
+async def test_an_amendment_counts_in_every_partition_when_it_is_answered(partner: Partner) -> None:
+    before = (await partner.get("/v1/authorities/kbr")).json()["amendments"][-1]["number"]
+    day = {"date": "2026-12-25", "kind": "off", "name": "Региональный день"}
+    response = await amended(partner, "calendar_day", day)
+    assert response.status_code == 200, response.text
+    assert response.json()["number"] == before + 1
+    law = (await partner.get("/v1/authorities/kbr")).json()
+    assert law["amendments"][-1]["kind"] == "calendar_day"
+    assert "2026-12-25" in {one["date"] for one in law["regional_days"]}
+    events = [Envelope.from_bytes(one.value or b"") for one in await records(partner.settings, "events", 2)]
+    told_in = [one for one in events if one.causationid == response.json()["amendment_id"]]
+    assert len(told_in) == 2 and {one.data["number"] for one in told_in} == {before + 1}
+
+
+async def test_a_wrong_amendment_is_refused_with_its_faults_and_only_operators_amend(partner: Partner) -> None:
+    response = await amended(partner, "calendar_day", {"date": "25 декабря", "kind": "off"})
+    assert response.status_code == 422 and response.json()["errors"][0]["pointer"] == "/data/date", response.text
+    response = await amended(partner, "calendar_day", {}, **partner.auth("coordinator"))
+    told(response, 403, "forbidden")
+
+
+async def test_a_new_agency_has_its_topics_before_the_log_knows_it(partner: Partner) -> None:
+    response = await amended(
+        partner,
+        "agency",
+        {
+            "id": "new-agency",
+            "name": "Новое ведомство",
+            "official": "заместитель руководителя",
+            "official_level": "deputy_head",
+            "executors": ["главный специалист"],
+        },
+    )
+    assert response.status_code == 200, response.text
+    message = await triaged(partner, "new-agency-1")
+    await partner.done(message, "route", assignments=[{"agency": "new-agency"}])
+    said = command("submit_draft", message, {"kind": "answer", "text": "Мы новые"})
+    await write(partner.settings, "commands.kbr.new-agency", said)
+    # The doors look for new topics every half a minute.
+    await eventually(partner.settings, "assignments.kbr.new-agency", _outcome_of(said), seconds=60)
+
+
+async def test_a_period_that_is_not_the_one_in_the_address_is_refused(partner: Partner) -> None:
+    url = f"{partner.settings.url('workflow')}/v1/periods"
+    body = {"type": "deliver_summary", "data": {"authority": "kbr", "period": "2026-10"}}
+    headers = partner.auth("coordinator")
+    wrong = await partner.http.post(f"{url}/{uuid.uuid4()}/commands", json=body, headers=headers)
+    assert told(wrong, 422, "invalid")["errors"][0]["pointer"] == "/data/period"
+    right = f"{url}/{period_id('kbr', 'summary', '2026-10')}/commands"
+    response = await partner.http.post(right, json=body, headers=headers)
+    assert response.status_code == 200, response.text
