@@ -33,7 +33,7 @@ async def run(settings: Settings, port: int) -> None:
         await appender.start()
         stack.push_async_callback(appender.stop)
         law = AuthoritiesInForce(log, AuthorityStore(engine))
-        intake = Intake(appender, law.ages, clock.now)
+        intake = Intake(appender, law.ages, clock.now, law.next_change)
         relay = Relay("intake", log, lambda record: admitted(intake, record), topics=(topics.DETECTIONS,), clock=clock)
 
         async def relaying() -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 from uuid import uuid4
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
@@ -103,14 +104,19 @@ def on_inbox(detection: Detection, actor: Actor, now: datetime) -> tuple[str, st
 
 class Intake:
     """What every way in shares. `ages`: the authorities in force and how far back each lets a detection state its time;
-    `now`: the installation's time."""
+    `now`: the installation's time; `next_change` returns when the authorities have changed."""
 
     def __init__(
-        self, appender: Appending, ages: Callable[[], Mapping[str, timedelta]], now: Callable[[], datetime]
+        self,
+        appender: Appending,
+        ages: Callable[[], Mapping[str, timedelta]],
+        now: Callable[[], datetime],
+        next_change: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.appender = appender
         self.now = now
         self._ages = ages
+        self._next_change: Callable[[], Awaitable[Any]] = next_change or asyncio.Event().wait
         self._unknown_until: dict[str, float] = {}
 
     async def settled(self, actor: Actor) -> None:
@@ -119,9 +125,10 @@ class Intake:
         for authority in actor.authorities:
             if authority in self._ages() or now() < self._unknown_until.get(authority, 0.0):
                 continue
-            deadline = now() + SETTLING_SECONDS
-            while authority not in self._ages() and now() < deadline:
-                await asyncio.sleep(0.02)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SETTLING_SECONDS):
+                    while authority not in self._ages():
+                        await self._next_change()
             # Whoever names what does not exist is not held up again and again.
             self._unknown_until = {authority: now() + UNKNOWN_SECONDS}
 

@@ -38,6 +38,7 @@ class AuthoritiesInForce:
         self._next = 0
         self._saved = 0
         self._caught_up = asyncio.Event()
+        self._changed = asyncio.Event()
         self._failing = ""
 
     def ages(self) -> Mapping[str, timedelta]:
@@ -51,6 +52,10 @@ class AuthoritiesInForce:
                 ok=self._caught_up.is_set() and not self._failing, detail=self._failing or f"{len(self._ages)}"
             )
         }
+
+    async def next_change(self) -> None:
+        """Return when an amendment has come."""
+        await self._changed.wait()
 
     async def caught_up(self) -> None:
         """Return once what stood on the log at the start is read."""
@@ -103,3 +108,5 @@ class AuthoritiesInForce:
 
     def _tell(self) -> None:
         self._ages = {one.id: one.max_detection_age for one in self._known.values() if one.in_force}
+        self._changed.set()
+        self._changed = asyncio.Event()
