@@ -6,7 +6,8 @@ input, then (where the source is remembered) the input itself.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
@@ -29,6 +30,7 @@ class _Head:
     """The next record of a log, with its place in the order of all."""
 
     record: Record
+    envelope: Envelope
     cause: Cause | None
     source: int
     index: int
@@ -82,10 +84,27 @@ class Folder:
 
         Returns the place reached (its source offset is where to go on), and whether anything at all tells where that
         is: a committed offset, what was said, or what is stored."""
-        streams = [self._records(topic, ends[topic]) for topic in self._decider.said]
+        async with AsyncExitStack() as opened:
+            streams = [
+                await opened.enter_async_context(aclosing(self._records(topic, ends[topic])))
+                for topic in self._decider.said
+            ]
+            told = await self._fold_streams(streams)
+        told = told or committed is not None
+        resume = max(self._progress[0], committed or 0)
+        if self._cursor is not None and resume > self._cursor.offset:
+            self._cursor = None
+        await self._fold_source(resume)
+        self._offsets[self._decider.source] = resume
+        self._offsets |= {topic: max(ends[topic], self._offsets[topic]) for topic in self._decider.said}
+        await self._save()
+        return self._place, told
+
+    async def _fold_streams(self, streams: Sequence[AsyncGenerator[_Head, None]]) -> bool:
+        """Fold the own topics, and the remembered source between them. Whether they or the place tell anything."""
         heads = [head for stream in streams if (head := await anext(stream, None)) is not None]
         by_topic = dict(zip(self._decider.said, streams, strict=True))
-        told = committed is not None or bool(heads) or self._offsets[self._decider.source] > 0
+        told = bool(heads) or self._offsets[self._decider.source] > 0
         while heads:
             head = min(heads, key=_Head.order)
             heads.remove(head)
@@ -98,29 +117,21 @@ class Folder:
             following = await anext(by_topic[head.record.topic], None)
             if following is not None:
                 heads.append(following)
-        resume = max(self._progress[0], committed or 0)
-        if self._cursor is not None and resume > self._cursor.offset:
-            self._cursor = None
-        await self._fold_source(resume)
-        self._offsets[self._decider.source] = resume
-        self._offsets |= {topic: max(ends[topic], self._offsets[topic]) for topic in self._decider.said}
-        await self._save()
-        await self._refold_late()
-        return self._place, told
+        return told
 
-    async def _records(self, topic: str, end: int) -> AsyncIterator[_Head]:
-        start = self._offsets[topic]
-        async for records in self._log.read(TopicPartition(topic, self._partition), start, end):
-            for record in records:
-                cause = Cause.from_headers(record.headers)
-                if cause is None or cause.log != self._source_log:
-                    yield _Head(record, cause, FOREIGN + record.offset, 0)
-                else:
-                    yield _Head(record, cause, cause.offset, cause.index)
+    async def _records(self, topic: str, end: int) -> AsyncGenerator[_Head, None]:
+        place = TopicPartition(topic, self._partition)
+        async with aclosing(self._log.read(place, self._offsets[topic], end)) as pieces:
+            async for records in pieces:
+                for record, envelope in zip(records, await self._parsed(records), strict=True):
+                    cause = Cause.from_headers(record.headers)
+                    if cause is None or cause.log != self._source_log:
+                        yield _Head(record, envelope, cause, FOREIGN + record.offset, 0)
+                    else:
+                        yield _Head(record, envelope, cause, cause.offset, cause.index)
 
     async def _fold_said(self, head: _Head) -> None:
-        record, cause = head.record, head.cause
-        envelope = self._parsed(record)
+        record, envelope, cause = head.record, head.envelope, head.cause
         at = record.stamp if cause is None else cause.at
         self._at = at if self._at is None else max(self._at, at)
         row = Kept("", record.topic, record.offset, head.source, head.index, at, record.value or b"")
@@ -152,23 +163,35 @@ class Folder:
         start = self._offsets[decider.source]
         if not decider.remembers_source or until <= start:
             return
-        async for records in self._log.read(TopicPartition(decider.source, self._partition), start, until):
-            for record in records:
-                envelope = self._parsed(record)
-                self._at = record.stamp if self._at is None else max(self._at, record.stamp)
-                row = Kept("", record.topic, record.offset, record.offset, OF_SOURCE, self._at, record.value or b"")
-                await self._fold_keys(record, envelope, row, late=False)
-                self._offsets[decider.source] = record.offset + 1
-                self._pieces += 1
-                await self._save_if_much()
+        async with aclosing(self._log.read(TopicPartition(decider.source, self._partition), start, until)) as pieces:
+            async for records in pieces:
+                for record, envelope in zip(records, await self._parsed(records), strict=True):
+                    await self._fold_fact(record, envelope)
         self._offsets[decider.source] = until
 
-    def _parsed(self, record: Record) -> Envelope:
-        try:
-            return Envelope.from_bytes(record.value or b"")
-        except ValidationError as error:
-            place = f"{record.topic}/{record.partition}/{record.offset}"
-            raise PartitionStopped(f"{place}, of our own log, is no CloudEvent") from error
+    async def _fold_fact(self, record: Record, envelope: Envelope) -> None:
+        self._at = record.stamp if self._at is None else max(self._at, record.stamp)
+        row = Kept("", record.topic, record.offset, record.offset, OF_SOURCE, self._at, record.value or b"")
+        await self._fold_keys(record, envelope, row, late=False)
+        self._offsets[self._decider.source] = record.offset + 1
+        self._pieces += 1
+        await self._save_if_much()
+
+    async def _parsed(self, records: Sequence[Record]) -> list[Envelope]:
+        """The records' envelopes; the states that they change are loaded, in one query for all."""
+        parsed: list[Envelope] = []
+        for record in records:
+            try:
+                parsed.append(Envelope.from_bytes(record.value or b""))
+            except ValidationError as error:
+                place = f"{record.topic}/{record.partition}/{record.offset}"
+                raise PartitionStopped(f"{place}, of our own log, is no CloudEvent") from error
+        keys: set[str] = set()
+        for record, envelope in zip(records, parsed, strict=True):
+            with suppress(Exception):  # What cannot tell its keys is told when its turn comes.
+                keys.update(self._decider.keys_of(record.topic, envelope))
+        await self._states.ensure(keys)
+        return parsed
 
     async def _fold_keys(self, record: Record, envelope: Envelope, row: Kept, *, late: bool) -> None:
         decider = self._decider
@@ -209,6 +232,7 @@ class Folder:
 
     async def _save(self) -> None:
         changes, states = self._changes, self._states
+        await self._refold_late()
         changes.states, changes.bodies, changes.agenda = dict(states.changed), dict(states.bodies), dict(states.agenda)
         changes.quarantined += states.drained(self._code_version)
         cursor = self._cursor if self._cursor and self._cursor.offset == self._offsets[self._decider.source] else None
@@ -223,10 +247,23 @@ class Folder:
 
     async def _refold_late(self) -> None:
         """A key that was released from quarantine had its inputs decided after their neighbours: its records stand
-        later on the log than their causes, so its state is made again from what it remembers, in the order of causes."""
-        if not self._late:
+        later on the log than their causes, so its state is made again from what it remembers, in the order of causes —
+        before anything of them is stored, as nobody would know of it afterwards."""
+        late, self._late = sorted(self._late), set()
+        if not late:
             return
-        for key, events in (await self._store.kept(self._partition, sorted(self._late))).items():
-            state = fold(self._decider, key, events)
-            self._states.put(key, state, *self._states.rendered(key, state))
-        await self._save()
+        stored = await self._store.kept(self._partition, late)
+        for key in late:
+            events = {(row.topic, row.offset): row for row in stored[key]}
+            events |= {(row.topic, row.offset): row for row in self._changes.kept if row.key == key}
+            try:
+                state = fold(self._decider, key, sorted(events.values(), key=Kept.order))
+                self._states.put(key, state, *self._states.rendered(key, state))
+            except UnknownEvent as error:
+                raise PartitionStopped(f"{key}: {error}") from error
+            except MemoryError:
+                raise
+            except Exception as error:
+                self._quarantined.add(key)
+                bad = Quarantined(key, "", -1, FAILED, described(error), self._code_version)
+                self._changes.quarantined.append(bad)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing, suppress
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
@@ -231,28 +231,32 @@ class KafkaMember(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
             feed.fail(error)
 
 
-async def read(settings: KafkaSettings, start: TopicPartition, offset: int, end: int) -> AsyncIterator[list[Record]]:
+async def read(
+    settings: KafkaSettings, start: TopicPartition, offset: int, end: int
+) -> AsyncGenerator[list[Record], None]:
     """The committed records from `offset` to `end`. aiokafka's position moves past control batches and aborted
     records once they are fetched, and the last stable offset lies behind them, so the position does reach it."""
     if offset >= end:
         return
-    async for records, position in _tail(settings, {start: offset}, stall=True):
-        inside = [record for record in records if record.offset < end]
-        if inside:
-            yield inside
-        if position[start] >= end:
-            return
+    async with aclosing(_tail(settings, {start: offset}, stall=True)) as pieces:
+        async for records, position in pieces:
+            inside = [record for record in records if record.offset < end]
+            if inside:
+                yield inside
+            if position[start] >= end:
+                return
 
 
-async def follow(settings: KafkaSettings, starts: Mapping[TopicPartition, int]) -> AsyncIterator[list[Record]]:
-    async for records, _ in _tail(settings, starts, stall=False):
-        if records:
-            yield records
+async def follow(settings: KafkaSettings, starts: Mapping[TopicPartition, int]) -> AsyncGenerator[list[Record], None]:
+    async with aclosing(_tail(settings, starts, stall=False)) as pieces:
+        async for records, _ in pieces:
+            if records:
+                yield records
 
 
 async def _tail(
     settings: KafkaSettings, starts: Mapping[TopicPartition, int], *, stall: bool
-) -> AsyncIterator[tuple[list[Record], dict[TopicPartition, int]]]:
+) -> AsyncGenerator[tuple[list[Record], dict[TopicPartition, int]], None]:
     consumer = _consumer(settings, group_id=None)
     places = {at: KafkaPartition(settings.full(at.topic), at.partition) for at in starts}
     loop = asyncio.get_running_loop()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 
 import aiokafka.errors as kafka_errors
 from aiokafka import AIOKafkaConsumer
@@ -44,10 +44,10 @@ class KafkaLog:
         name = None if transactional is None else f"{self.settings.prefix}-{transactional}"
         return KafkaWriter(self.settings, await make_producer(self.settings, name), transactional is not None)
 
-    def read(self, start: TopicPartition, offset: int, end: int) -> AsyncIterator[list[Record]]:
+    def read(self, start: TopicPartition, offset: int, end: int) -> AsyncGenerator[list[Record], None]:
         return read(self.settings, start, offset, end)
 
-    def follow(self, starts: Mapping[TopicPartition, int]) -> AsyncIterator[list[Record]]:
+    def follow(self, starts: Mapping[TopicPartition, int]) -> AsyncGenerator[list[Record], None]:
         return follow(self.settings, starts)
 
     async def ends(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:

@@ -55,8 +55,12 @@ class _Batch:
 
 async def make_producer(settings: KafkaSettings, transactional_id: str | None) -> AIOKafkaProducer:
     """A started producer; with a transactional id, every earlier one of that id is fenced when this returns."""
+    arguments = settings.client()
+    if transactional_id is not None:
+        # A transaction of offsets alone meets the markers of the one before, and waits as long as this.
+        arguments["retry_backoff_ms"] = 20
     producer = AIOKafkaProducer(
-        **settings.client(),
+        **arguments,
         acks="all",
         enable_idempotence=True,
         transactional_id=transactional_id,

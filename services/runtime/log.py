@@ -5,7 +5,7 @@ Topics are named without the installation's prefix here. Nobody but an implement
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -152,10 +152,10 @@ class Log(Protocol):
 
     async def writer(self, transactional: str | None = None) -> Writer: ...
 
-    def read(self, start: TopicPartition, offset: int, end: int) -> AsyncIterator[list[Record]]:
+    def read(self, start: TopicPartition, offset: int, end: int) -> AsyncGenerator[list[Record], None]:
         """The committed records from `offset` up to `end` (exclusive), in pieces; returns at the end."""
 
-    def follow(self, starts: Mapping[TopicPartition, int]) -> AsyncIterator[list[Record]]:
+    def follow(self, starts: Mapping[TopicPartition, int]) -> AsyncGenerator[list[Record], None]:
         """Committed records from these offsets on, for ever, without a group."""
 
     async def ends(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:

@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -130,7 +130,7 @@ class MemoryLog:
             self._take_over(transactional)
         return MemoryWriter(self, transactional, self._epochs[transactional] if transactional else 0)
 
-    async def read(self, start: TopicPartition, offset: int, end: int) -> AsyncIterator[list[Record]]:
+    async def read(self, start: TopicPartition, offset: int, end: int) -> AsyncGenerator[list[Record], None]:
         await self._step("read")
         if offset < self._begins[start]:
             raise OutOfRange(f"{start} begins at {self._begins[start]}")
@@ -138,7 +138,7 @@ class MemoryLog:
         for first in range(0, len(records), 100):
             yield records[first : first + 100]
 
-    async def follow(self, starts: Mapping[TopicPartition, int]) -> AsyncIterator[list[Record]]:
+    async def follow(self, starts: Mapping[TopicPartition, int]) -> AsyncGenerator[list[Record], None]:
         positions = dict(starts)
         while True:
             changed = self._changed

@@ -6,6 +6,7 @@ entry; then, where the source is remembered, the input itself. Each output's `ev
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import replace
@@ -21,6 +22,8 @@ from services.runtime.states import PartitionStopped, States
 from services.runtime.store import OF_SOURCE, DeciderStore, Kept, Place, Quarantined
 from services.runtime.sweeping import Sweeping
 from services.runtime.transaction import Limits, Transactions
+
+FAIR_AFTER = 20
 
 
 class PartitionWorker:
@@ -83,7 +86,10 @@ class PartitionWorker:
             return
         prepared = self._judge.prepare(fresh, self._at)
         await self._states.ensure(key for one in prepared for key in (*one.scope.keys, *one.keys))
-        for one in prepared:
+        for number, one in enumerate(prepared):
+            if number % FAIR_AFTER == FAIR_AFTER - 1:
+                # Heartbeats and HTTP share this thread: no batch keeps it for long.
+                await asyncio.sleep(0)
             cursor, self._cursor = self._cursor, None
             resumed = cursor if cursor is not None and cursor.offset == one.record.offset else None
             self._index = 0 if resumed is None else resumed.index

@@ -155,6 +155,7 @@ class CounterDecider:
 class Echo(BaseModel):
     heard: tuple[str, ...] = ()
     echoed: int = 0
+    trail: tuple[str, ...] = ()
 
 
 class EchoDecider:
@@ -201,10 +202,10 @@ class EchoDecider:
             return World(noted=(event.id,))
         echo = state if isinstance(state, Echo) else Echo()
         if topic == "deadlines":
-            return echo.model_copy(update={"echoed": echo.echoed + 1})
+            return echo.model_copy(update={"echoed": echo.echoed + 1, "trail": (*echo.trail, event.id)})
         if event.type not in {"added", "ring-set", "rang"}:
             raise UnknownEvent(event.type)
-        return echo.model_copy(update={"heard": (*echo.heard, event.id)})
+        return echo.model_copy(update={"heard": (*echo.heard, event.id), "trail": (*echo.trail, event.id)})
 
     def agenda(self, key: str, state: BaseModel) -> Iterable[Agenda]:
         return ()

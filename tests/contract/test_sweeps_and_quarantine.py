@@ -213,26 +213,30 @@ async def test_deadlines_of_a_quarantined_message_do_not_fire(rig: Rig) -> None:
     assert [letter.headers["otklik-reason"] for letter in await rig.read("dead-letters")] == [b"quarantined"]
 
 
-@pytest.mark.parametrize("while_catching_up", [False, True])
-async def test_an_event_nobody_knows_stops_the_partition_and_is_not_skipped(rig: Rig, while_catching_up: bool) -> None:
+@pytest.mark.parametrize(
+    ("kind", "while_catching_up"), [("of-the-future", True), ("of-the-future", False), ("unheard-of", False)]
+)
+async def test_an_event_nobody_knows_stops_the_partition_and_is_not_skipped(
+    rig: Rig, kind: str, while_catching_up: bool
+) -> None:
     decider = CounterDecider()
     running = await rig.run(decider)
     await rig.send("add", n=1)
     await rig.settled(decider)
     if while_catching_up:
         await running.stop()
-        await hear(rig, "a", 9, 0, kind="of-the-future")
+        await hear(rig, "a", 9, 0, kind=kind)
         running = await rig.run(decider)
     else:
         echo = EchoDecider()
-        await hear(rig, "a", 9, 0, kind="of-the-future")
+        await hear(rig, "a", 9, 0, kind=kind)
         running = await rig.run(echo)
 
     async def stopped() -> bool:
         return running.health.of("0").state == "stopped"
 
     await until(stopped, "the partition stops")
-    assert "of-the-future" in running.health.of("0").detail
+    assert kind in running.health.of("0").detail
     assert not running.health.ready
 
 
