@@ -263,7 +263,7 @@ class Folder:
                 raise PartitionStopped(f"{key}: {error}") from error
             except MemoryError:
                 raise
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - as for every record of our own log
                 self._quarantined.add(key)
                 bad = Quarantined(key, "", -1, FAILED, described(error), self._code_version)
                 self._changes.quarantined.append(bad)
