@@ -61,7 +61,7 @@ def app_of(
     context: Context | None = None,
 ) -> FastAPI:
     """The whole app."""
-    known = context or Context(settings, engine, now)
+    known = context or Context(settings, engine, now, now)
     app = create_app(
         "reporting",
         settings,
@@ -162,6 +162,7 @@ async def _xlsx(context: Context, wanted: Wanted, limit: int | None, zone: str |
         async for row in _rows(context, wanted, limit):
             told = row.model_dump()
             told |= {"status": words.of(words.STATUSES, row.status), "network": words.of(words.NETWORKS, row.network)}
+            told["topics"] = words.topics(row.topics)
             told["importance"] = words.of(words.IMPORTANCE, row.importance or "")
             yield [told[name] for name in COLUMNS]
 

@@ -16,11 +16,13 @@ from services.runtime.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """`clock`: the machine's time, aware; asked for only where people look at a running installation."""
+    """`clock`: the present as reports know it; `wall`: the machine's time, by which tokens live. Both aware, and the same but
+    in tests; asked for only where people look at a running installation."""
 
     settings: Settings
     engine: AsyncEngine
     clock: Callable[[], datetime]
+    wall: Callable[[], datetime]
     laws: Laws = field(default_factory=Laws)
 
     @asynccontextmanager

@@ -154,8 +154,11 @@ def _series(summary: Summary) -> Sheet:
 
 
 def _slice(name: str, slices: Sequence[Slice]) -> Sheet:
-    known = {"category": words.IMPORTANCE, "channel": words.NETWORKS}.get(name, {"": "не указано"})
-    rows = [(known.get(one.name, one.name), one.received, one.answered, one.dismissed, one.breached) for one in slices]
+    known = {"topic": words.TOPICS, "category": words.IMPORTANCE, "channel": words.NETWORKS}.get(name, {})
+    rows = [
+        (known.get(one.name, one.name or "не указано"), one.received, one.answered, one.dismissed, one.breached)
+        for one in slices
+    ]
     columns = (_SLICES[name], "Поступило", "Отвечено", "Не подлежит", "С нарушением срока")
     return Sheet(_SLICES[name], columns, rows, (40, 12, 12, 14, 20))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta, tzinfo
 
 STATUSES = {
@@ -60,6 +61,27 @@ NETWORKS = {
     "site": "сайт",
     "messenger": "мессенджер",
 }
+TOPICS = {
+    "utilities": "коммунальные услуги",
+    "housing": "жильё",
+    "improvement": "благоустройство",
+    "roads": "дороги",
+    "transport": "транспорт",
+    "social": "социальная защита",
+    "health": "здравоохранение",
+    "garbage": "мусор",
+    "education": "образование",
+    "ecology": "экология",
+    "agriculture": "сельское хозяйство",
+    "culture": "культура",
+    "power-outage": "отключение света",
+    "heating-outage": "отключение отопления",
+    "air-ambulance": "санитарная авиация",
+    "industry": "промышленность",
+    "energy": "энергетика",
+    "communications": "связь",
+}
+"""Topics are whatever an authority calls them; these are the ones that are shipped as examples."""
 IMPORTANCE = {"ordinary": "обычная", "high": "высокая", "": "не определена"}
 GROUNDS = {
     "no_response_needed": "ответ не требуется",
@@ -97,6 +119,11 @@ COUNTS = {
     "case_agreed": "Согласовано кейсов",
     "case_published": "Опубликовано кейсов",
 }
+
+
+def topics(names: Iterable[str]) -> str:
+    """«дороги, мусор»."""
+    return ", ".join(of(TOPICS, name) for name in names)
 
 
 def of(words: dict[str, str], name: str | None) -> str:

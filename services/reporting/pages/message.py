@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import FastAPI, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -27,7 +27,7 @@ from services.runtime.settings import SERVICE_PORTS
 _WAIT_SECONDS = 5.0
 
 
-def add(app: FastAPI, context: Context) -> None:
+def add(app: APIRouter, context: Context) -> None:
     @app.get("/p/messages/{message_id}", include_in_schema=False)
     async def read_message(
         request: Request,

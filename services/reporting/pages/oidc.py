@@ -9,7 +9,7 @@ from datetime import timedelta
 from urllib.parse import urlencode
 
 import httpx
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from services.reporting.context import Context
@@ -22,7 +22,7 @@ _COOKIE = "otklik_login"
 _MINUTES = 10
 
 
-def add(app: FastAPI, context: Context) -> None:
+def add(app: APIRouter, context: Context) -> None:
     settings = context.settings
 
     async def endpoints(client: httpx.AsyncClient) -> dict[str, str]:

@@ -110,7 +110,7 @@ def _narrowed(seen: Sight, wanted: Filter, posted: Any) -> list[Any]:
 async def load(connection: AsyncConnection, authority: str) -> list[Mapping[str, Any]]:
     """Each agency's share of what is open: messages in hand, duties late and duties soon due."""
     row, duty = tables.register, tables.deadlines
-    each = func.unnest(row.c.agencies).table_valued("agency").lateral("each")
+    each = func.unnest(row.c.agencies).table_valued("agency").render_derived().lateral("each")
     held = (
         select(each.c.agency, func.count().label("held"))
         .select_from(row.join(each, true()))

@@ -49,6 +49,7 @@ def _environment() -> Environment:
     environment.globals.update(words=words, of=words.of, asset=_asset)
     environment.filters.update(
         moment=words.moment,
+        topics=words.topics,
         day=_day,
         web=_web,
         percent=words.percent,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import FastAPI, Query, Request
+from fastapi import APIRouter, FastAPI, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -29,17 +29,15 @@ Text = Annotated[str | None, Query(max_length=500)]
 
 
 def add(app: FastAPI, context: Context) -> None:
-    session.add(app, context)
-    oidc.add(app, context)
     app.mount("/static", StaticFiles(directory=render.STATIC), name="static")
-    _queue(app, context)
-    message.add(app, context)
-    _agencies(app, context)
-    _register(app, context)
-    _reports(app, context)
+    session.send_strangers_to_login(app)
+    pages = APIRouter(route_class=session.PageRoute)
+    for room in (session.add, oidc.add, _queue, message.add, _agencies, _register, _reports):
+        room(pages, context)
+    app.include_router(pages)
 
 
-def _queue(app: FastAPI, context: Context) -> None:
+def _queue(app: APIRouter, context: Context) -> None:
     @app.get("/", include_in_schema=False)
     async def read_queue(
         request: Request,
@@ -71,7 +69,7 @@ def _queue(app: FastAPI, context: Context) -> None:
         return render.page(request, "queue.html", told)
 
 
-def _agencies(app: FastAPI, context: Context) -> None:
+def _agencies(app: APIRouter, context: Context) -> None:
     @app.get("/p/agencies", include_in_schema=False)
     async def read_agencies(request: Request, visitor: CurrentVisitor, authority: Text = None) -> Response:
         async with context.snapshot() as connection:
@@ -90,7 +88,7 @@ def _agencies(app: FastAPI, context: Context) -> None:
         return render.page(request, "accounts.html", told)
 
 
-def _register(app: FastAPI, context: Context) -> None:
+def _register(app: APIRouter, context: Context) -> None:
     @app.get("/p/register", include_in_schema=False)
     async def read_register(
         request: Request,
@@ -129,7 +127,7 @@ def _register(app: FastAPI, context: Context) -> None:
         return render.page(request, "register.html", told)
 
 
-def _reports(app: FastAPI, context: Context) -> None:
+def _reports(app: APIRouter, context: Context) -> None:
     async def framed(connection: AsyncConnection, visitor: Visitor, authority: str | None) -> dict[str, Any]:
         told = await frame(context, connection, visitor, authority)
         if told["seen"].agency is not None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import Depends, FastAPI, Form, Request
+from fastapi import APIRouter, Depends, FastAPI, Form, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.routing import APIRoute
 
 from schemas.envelope import Actor
 from services.reporting.context import Context
@@ -58,6 +61,24 @@ async def _visitor(request: Request) -> Visitor:
         raise Stranger(_path(request)) from None
 
 
+class PageRoute(APIRoute):
+    """A route whose refusals are pages too: people read them."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handled(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except ProblemError as refusal:
+                problem = refusal.problem
+            except RequestValidationError:
+                problem = problems.not_found("Такой страницы нет.").problem
+            return render.page(request, "problem.html", {"problem": problem}, status=problem.status)
+
+        return handled
+
+
 CurrentVisitor = Annotated[Visitor, Depends(_visitor)]
 
 
@@ -81,12 +102,14 @@ def admit(token: str, back: str, *, secure: bool, lasting: timedelta = TTL) -> R
     return response
 
 
-def add(app: FastAPI, context: Context) -> None:
-    settings = context.settings
-
+def send_strangers_to_login(app: FastAPI) -> None:
     @app.exception_handler(Stranger)
     async def to_login(_: Request, stranger: Stranger) -> Response:
         return RedirectResponse(f"/login?back={quote(stranger.back, safe='')}", 303)
+
+
+def add(app: APIRouter, context: Context) -> None:
+    settings = context.settings
 
     @app.get("/login", include_in_schema=False)
     async def login(request: Request, back: str = "/") -> Response:
@@ -115,7 +138,7 @@ def add(app: FastAPI, context: Context) -> None:
         claims = Claims(
             sub=f"local:{role}" + (f":{mine}" if mine else ""), authorities=(authority,), roles=(role,), agency=mine
         )
-        return admit(_signed(context, claims, context.clock()), back, secure=request.url.scheme == "https")
+        return admit(_signed(context, claims, context.wall()), back, secure=request.url.scheme == "https")
 
     @app.post("/logout", include_in_schema=False)
     async def logout() -> Response:

@@ -89,8 +89,12 @@ def _moment(row: Any, directory: Directory) -> Moment:
     ]
     if kind == "routed":
         lines += [("Кому", ", ".join(_agency(one["agency"], directory) for one in data["assignments"]))]
-        lines = [line for line in lines if line[0] != "Готовит"]
-    return Moment(row["sequence"], row["at"], title, _actor(row["actor"], directory), tone, lines, data.get("url"))
+        if not data["joint"]:
+            lines = [line for line in lines if line[0] != "Готовит ответ"]
+    actor = _actor(row["actor"], directory)
+    # Who did it stands beside the title already.
+    lines = [line for line in lines if line[1] != actor]
+    return Moment(row["sequence"], row["at"], title, actor, tone, lines, data.get("url"))
 
 
 def _text(name: str, value: Any, directory: Directory) -> str:
@@ -102,6 +106,8 @@ def _text(name: str, value: Any, directory: Directory) -> str:
     }  # fmt: skip
     if isinstance(value, bool):
         return "да" if value else "нет"
+    if name == "topics":
+        return words.topics(value)
     if isinstance(value, list):
         return ", ".join(map(str, value))
     if name in tables:

@@ -137,8 +137,8 @@ async def _slice(connection: AsyncConnection, span: Span, by: str) -> list[Slice
     source = counted.join(stood, true())
     name: Any = func.coalesce(stood.c[by], "")
     if by == "topics":
-        each = func.unnest(stood.c.topics).table_valued("name").lateral("each")
-        source, name = source.join(each, true()), each.c.name
+        each = func.unnest(stood.c.topics).table_valued("topic").render_derived().lateral("each")
+        source, name = source.join(each, true()), each.c.topic
     number = func.count(counted.c.message_id.distinct())
     query = (
         select(

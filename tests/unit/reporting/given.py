@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
 
+from regulations.law import differences
+from regulations.load import load
+from regulations.working_time.library_years import library_years
 from schemas import deadlines, events, ids
 from schemas.envelope import Actor, Envelope
 from services.reporting.projections.fold import Told
@@ -67,6 +70,13 @@ class Log:
         }
         self.amended(authority, 2, "authority", said, at(since))
 
+    def shipped_law(self, authority: str) -> None:
+        """The law of an authority as its files say it."""
+        files = load()
+        found = differences(None, files.authorities[authority], files.acts_of(authority), library_years())
+        for number, amendment in enumerate(found, start=1):
+            self.amended(authority, number, amendment.kind, amendment.data, at("01.10 09:00"))
+
     def period(self, report: str, period: str, kind: str, time: datetime, **data: Any) -> None:
         subject = ids.period_id("kbr", report, period)
         known = sum(1 for one in self.told if one.envelope.subject == subject)
@@ -89,9 +99,13 @@ class Message:
         external = f"-1_{number}"
         self.id = ids.message_id(authority, network, external)
         registered = {
-            "regulation": "kbr-2022-137",
-            "law": 2,
-            "source": {"network": network, "external_id": external, "url": f"https://vk.example/wall{external}"},
+            "regulation": more.pop("regulation", "kbr-2022-137"),
+            "law": more.pop("law", 2),
+            "source": {
+                "network": network,
+                "external_id": external,
+                "url": more.pop("url", f"https://vk.example/wall{external}"),
+            },
             "post": post(more.pop("text", f"Яма на дороге, сообщение {number}")),
             "detected_at": at(when).isoformat(),
             "received_at": at(when).isoformat(),

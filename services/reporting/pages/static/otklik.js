@@ -1,24 +1,24 @@
 // What the pages do by themselves: time left counts down, lists refresh, forms become commands, keys move about.
 "use strict";
 
-const offset = (() => {
-  // A simulated clock stands still between its steps: then what is left is counted from its own now.
-  const simulated = document.querySelector("[data-now]");
-  return simulated ? new Date(simulated.dataset.now) : null;
-})();
+// The installation's clock, not this machine's: a wrong one here must not show a wrong time left. A simulated clock stands
+// still between its steps.
+const shownAt = Date.now();
+const told = document.body.dataset.now ? Date.parse(document.body.dataset.now) : shownAt;
+const present = () => ("still" in document.body.dataset ? told : told + Date.now() - shownAt);
 
 function lasting(seconds) {
   const total = Math.floor(Math.abs(seconds));
   const days = Math.floor(total / 86400), hours = Math.floor(total / 3600) % 24, minutes = Math.floor(total / 60) % 60;
   if (days) return `${days} сут ${hours} ч`;
   if (hours) return `${hours} ч ${String(minutes).padStart(2, "0")} мин`;
-  return `${minutes}:${String(total % 60).padStart(2, "0")}`;
+  return minutes ? `${minutes} мин ${String(total % 60).padStart(2, "0")} с` : `${total} с`;
 }
 
 function countDown() {
-  const now = offset || new Date();
+  const now = present();
   for (const place of document.querySelectorAll("[data-due]")) {
-    const left = (new Date(place.dataset.due) - now) / 1000;
+    const left = (Date.parse(place.dataset.due) - now) / 1000;
     // A breach is the log's word, not this clock's: until it comes, the time is only over.
     place.textContent = left >= 0 ? lasting(left) : `−${lasting(left)}`;
     place.classList.toggle("late", left < 0);
@@ -92,9 +92,14 @@ function tell(text) {
   if (text) { place.scrollIntoView({ block: "nearest" }); place.focus(); }
 }
 
-function wordsOf(problem) {
+function wordsOf(problem, form) {
   const where = problem.paragraph ? ` (пункт ${problem.paragraph})` : "";
-  const faults = (problem.errors || []).map((fault) => `${fault.pointer}: ${fault.detail}`);
+  const faults = (problem.errors || []).map((fault) => {
+    // A fault points into the command's JSON; a person knows the field by its label.
+    const name = fault.pointer.split("/")[2];
+    const field = [...form.elements].find((one) => one.name && one.name === name);
+    return `${field?.closest("label")?.firstChild.textContent.trim() || fault.pointer}: ${fault.detail}`;
+  });
   return [`${problem.detail || problem.title || "Не вышло"}${where}`, ...faults].join("\n");
 }
 
@@ -116,7 +121,7 @@ async function send(form) {
   if (answer.status === 401) { location.href = `/login?back=${encodeURIComponent(location.pathname)}`; }
   // A refusal is an outcome of its own: what is sent after it is another command.
   if (answer.status < 500) delete form.dataset.written;
-  throw new Error(wordsOf(told));
+  throw new Error(wordsOf(told, form));
 }
 
 document.addEventListener("submit", async (event) => {
