@@ -1,24 +1,43 @@
-"""`otklik`: the commands, one file each."""
+"""`otklik`: the commands, one file each. A file is loaded when its command is given: a token need not wait for the law."""
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import Any
+
 import typer
+from typer.core import TyperGroup
 
-from services.cli import clock, law
-from services.cli.demo import demo
-from services.cli.serve import serve
-from services.cli.settings import settings
-from services.cli.token import token
-from services.cli.topics import topics
-from services.cli.up import up
+COMMANDS = ("up", "serve", "demo", "token", "topics", "law", "clock", "deadlines", "settings")
+"""Modules of this package: each has an `app` of several commands, or a function of its own name."""
 
-app = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="Отклик: ответы органов власти на сообщения граждан — в срок."
-)
-for command in (up, serve, demo, token, topics, settings):
-    app.command()(command)
-app.add_typer(law.app, name="law")
-app.add_typer(clock.app, name="clock")
+
+class Commands(TyperGroup):
+    """The commands by their names."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"services.cli.{cmd_name}")
+        found = getattr(module, "app", None)
+        if not isinstance(found, typer.Typer):
+            found = typer.Typer(add_completion=False)
+            found.command(cmd_name)(getattr(module, cmd_name))
+        command = typer.main.get_command(found)
+        command.name = cmd_name
+        return command
+
+
+app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False)
+
+
+@app.callback()
+def otklik() -> None:
+    """Отклик: ответы органов власти на сообщения граждан — в срок."""
+
 
 if __name__ == "__main__":
     app()

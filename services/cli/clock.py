@@ -25,21 +25,21 @@ from services.runtime.broadcast import Broadcast, broadcast
 from services.runtime.clock import ClockNotSet, SimulatedClock
 from services.runtime.database import create_engine
 from services.runtime.kafka_log import KafkaLog
-from services.runtime.log import LogError, TopicPartition
+from services.runtime.log import LogError, Position, TopicPartition
 from services.runtime.postgres_positions import transaction
 from services.runtime.settings import Settings, SettingsError, load_settings
 from services.runtime.store import StoreError
 
-FOLLOWERS = {
-    "workflow": (topics.INBOX,),
+FOLLOWERS: dict[str, tuple[str, ...]] = {
+    "workflow": (),
     "sla": (topics.EVENTS,),
     "reporting": (topics.EVENTS, topics.DEADLINES),
 }
-"""Who has to have stored what before an instant counts as reached, in the order of the flow."""
+"""Who has to have stored what besides the ticks before an instant counts as reached, in the order of the flow."""
 PATIENCE_SECONDS = 120.0
 LOOK_SECONDS = 0.05
 
-app = typer.Typer(no_args_is_help=True, help="Условные часы (otklik up --clock simulated).")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Условные часы (otklik up --clock simulated).")
 _durations = TypeAdapter(timedelta)
 
 
@@ -146,14 +146,14 @@ async def move(settings: Settings, to: datetime | timedelta) -> datetime:
             if instant < now:
                 raise ClockError(f"Часы стоят на {now.isoformat()}: назад время не идёт.")
             await clock.set(instant)
-            await _tick(log, clock)
+            ticks = await _tick(log, clock)
         finally:
             await clock.stop()
-        await _stored(settings, log, instant)
+        await _stored(settings, log, instant, ticks)
     return instant
 
 
-async def _tick(log: KafkaLog, clock: SimulatedClock) -> None:
+async def _tick(log: KafkaLog, clock: SimulatedClock) -> list[Position]:
     envelope = Envelope(
         id=str(uuid4()),
         source="/otklik/clock",
@@ -163,42 +163,46 @@ async def _tick(log: KafkaLog, clock: SimulatedClock) -> None:
     )
     said = Broadcast(b"tick", envelope.to_bytes(), {"content-type": CONTENT_TYPE})
     # A transactional id of its own: it must not fence an amendment that is on its way.
-    await broadcast(log, topics.INBOX, [said], name="clock", clock=clock)
+    (ticks,) = await broadcast(log, topics.INBOX, [said], name="clock", clock=clock)
+    return ticks
 
 
-async def _stored(settings: Settings, log: KafkaLog, instant: datetime) -> None:
+async def _stored(settings: Settings, log: KafkaLog, instant: datetime, ticks: list[Position]) -> None:
     """Wait along the flow: when workflow has stored the ticks, `events` hold what they brought; when sla has stored all of
     those, `deadlines` hold what fell due; and then reporting."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     engine = create_engine(settings.postgres, "clock", 1)
+    wanted = {TopicPartition(tick.topic, tick.partition): tick.offset + 1 for tick in ticks}
     try:
         for service, read in FOLLOWERS.items():
-            places = [TopicPartition(topic, number) for topic in read for number in range(await log.partitions(topic))]
-            ends = await log.ends(places)
-            while not await _has_read(engine, log, service, ends):
+            for topic in read:
+                wanted |= await _last_of(log, topic)
+            while not await _has_stored(engine, service, wanted):
                 if time.monotonic() > deadline:
                     raise ClockError(
                         f"{service} не дошла до {instant.isoformat()} за {PATIENCE_SECONDS:g} с: "
                         f"работает ли она? {settings.url(service)}/readyz"
                     )
                 await asyncio.sleep(LOOK_SECONDS)
+            wanted = {}
     finally:
         await engine.dispose()
 
 
-async def _has_read(engine: AsyncEngine, log: KafkaLog, service: str, ends: dict[TopicPartition, int]) -> bool:
-    """Whether the service has stored all records before these ends. Ends are no offsets of records (marks of transactions
-    stand there too), so what is left is looked at."""
+async def _last_of(log: KafkaLog, topic: str) -> dict[TopicPartition, int]:
+    """After which offset nothing is left to read. Both topics are written in transactions alone, so the last thing in a
+    partition is the mark that ends one, which no reader ever stores."""
+    places = [TopicPartition(topic, number) for number in range(await log.partitions(topic))]
+    return {place: end - 1 for place, end in (await log.ends(places)).items() if end > 0}
+
+
+async def _has_stored(engine: AsyncEngine, service: str, wanted: dict[TopicPartition, int]) -> bool:
     try:
         async with transaction(engine, "asking for positions") as connection:
             rows = await connection.execute(text(f'SELECT partition, offsets FROM "{service}".positions'))
             positions = {row.partition: row.offsets for row in rows}
     except StoreError:
         return False
-    for place, end in ends.items():
-        at = int(positions.get(place.partition, {}).get(place.topic, 0))
-        if at < end:
-            async for records in log.read(place, at, end):
-                if records:
-                    return False
-    return True
+    return all(
+        int(positions.get(place.partition, {}).get(place.topic, 0)) >= offset for place, offset in wanted.items()
+    )

@@ -32,7 +32,12 @@ from services.runtime.settings import Settings, SettingsError, load_settings
 from services.runtime.store import StoreError
 from services.workflow.decider import WorkflowDecider
 
-app = typer.Typer(no_args_is_help=True, help="Право: файлы актов и органов власти.")
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+
+
+@app.callback()
+def law_() -> None:
+    """Право: файлы актов и органов власти."""
 
 
 @app.command("apply")
