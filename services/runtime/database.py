@@ -27,7 +27,8 @@ def create_engine(url: str, service: str, pool: int = 10) -> AsyncEngine:
         pool_size=pool,
         max_overflow=0,
         pool_timeout=10.0,
-        pool_pre_ping=False,
+        # The connection used last knows the statements; the others may rest.
+        pool_use_lifo=True,
         pool_recycle=1800,
         connect_args={
             "timeout": CONNECT_S,

@@ -200,6 +200,8 @@ class KafkaSession:
                     raise result
                 positions.append(result)
             if consumed is not None:
+                # Not side by side with the records: while the coordinator adds the group, the brokers' check whether a
+                # partition is in the transaction fails (seen as NotEnoughReplicas), and aiokafka tries again later.
                 source = KafkaPartition(self._settings.full(self._source.topic), self._source.partition)
                 offsets = {source: OffsetAndMetadata(consumed, "")}
                 await producer.send_offsets_to_transaction(offsets, self._group)

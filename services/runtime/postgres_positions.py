@@ -25,6 +25,16 @@ async def transaction(engine: AsyncEngine, doing: str) -> AsyncIterator[AsyncCon
         raise StoreError(f"{doing}: {type(error).__name__} {error}") from error
 
 
+@asynccontextmanager
+async def reading(engine: AsyncEngine, doing: str) -> AsyncIterator[AsyncConnection]:
+    """A connection for one query: without BEGIN and COMMIT, which are a round trip each."""
+    try:
+        async with engine.connect() as connection:
+            yield await connection.execution_options(isolation_level="AUTOCOMMIT")
+    except (SQLAlchemyError, OSError, TimeoutError) as error:
+        raise StoreError(f"{doing}: {type(error).__name__} {error}") from error
+
+
 def place_of(row: Any) -> Place:
     return Place(
         row.serial,
@@ -47,24 +57,29 @@ async def claim(connection: AsyncConnection, schema: str, partition: int, owner:
     return place_of(result.one())
 
 
+MOVE = (
+    'UPDATE "{schema}".positions SET serial = serial + 1, identity = CAST(:identity AS jsonb), '
+    "offsets = CAST(:offsets AS jsonb), at = :at, cursor = :cursor "
+    "WHERE partition = :partition AND owner = :owner AND serial = :serial"
+)
+
+
+def moving(partition: int, owner: str, old: Place, new: Place) -> dict[str, Any]:
+    """The parameters of `MOVE`."""
+    return {
+        "partition": partition,
+        "owner": owner,
+        "serial": old.serial,
+        "identity": None if new.identity is None else json.dumps(dict(new.identity)),
+        "offsets": json.dumps(dict(new.offsets)),
+        "at": new.at,
+        "cursor": None if new.cursor is None else new.cursor.to_json(),
+    }
+
+
 async def move(connection: AsyncConnection, schema: str, partition: int, owner: str, old: Place, new: Place) -> None:
     """Move the position on, first of all in the transaction, so that it holds the row; raises `OwnershipLost`."""
-    result = await connection.execute(
-        text(
-            f'UPDATE "{schema}".positions SET serial = serial + 1, identity = CAST(:identity AS jsonb), '
-            "offsets = CAST(:offsets AS jsonb), at = :at, cursor = :cursor "
-            "WHERE partition = :partition AND owner = :owner AND serial = :serial"
-        ),
-        {
-            "partition": partition,
-            "owner": owner,
-            "serial": old.serial,
-            "identity": None if new.identity is None else json.dumps(dict(new.identity)),
-            "offsets": json.dumps(dict(new.offsets)),
-            "at": new.at,
-            "cursor": None if new.cursor is None else new.cursor.to_json(),
-        },
-    )
+    result = await connection.execute(text(MOVE.format(schema=schema)), moving(partition, owner, old, new))
     if result.rowcount != 1:
         raise OwnershipLost(f"{schema} {partition} is not ours any more")
 

@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.runtime import postgres_positions as positions
 from services.runtime.decider import WORLD, Agenda
-from services.runtime.postgres_positions import transaction
-from services.runtime.store import AgendaEntry, Changes, Kept, Place, Quarantined, Stored
+from services.runtime.postgres_positions import reading, transaction
+from services.runtime.store import AgendaEntry, Changes, Kept, OwnershipLost, Place, Quarantined, Stored
 
 Project = Callable[[AsyncConnection, Changes], Awaitable[None]]
 """Writes a service's derived tables, in the transaction of a save."""
@@ -20,6 +20,40 @@ Wipe = Callable[[AsyncConnection, int], Awaitable[None]]
 """Empties a service's derived tables of a partition, because it is folded anew."""
 
 _TABLES = ("states", "history", "agenda", "quarantine", "parked")
+
+
+_KEPT_ROWS = (
+    '(partition, key, topic, "offset", source, "index", at, body) '
+    "SELECT :partition, row.* FROM unnest(CAST(:row_keys AS text[]), CAST(:row_topics AS text[]), "
+    "CAST(:row_offsets AS bigint[]), CAST(:row_sources AS bigint[]), CAST(:row_indexes AS integer[]), "
+    "CAST(:row_ats AS timestamptz[]), CAST(:row_bodies AS bytea[])) AS row"
+)
+
+_CORE = f"""
+WITH moved AS ({positions.MOVE} RETURNING 1),
+written AS (
+    INSERT INTO "{{schema}}".states (partition, key, version, body)
+    SELECT :partition, new.key, :version, new.body
+    FROM unnest(CAST(:keys AS text[]), CAST(:bodies AS bytea[])) AS new(key, body) WHERE EXISTS (SELECT FROM moved)
+    ON CONFLICT (partition, key) DO UPDATE SET version = excluded.version, body = excluded.body
+),
+gone AS (DELETE FROM "{{schema}}".states WHERE partition = :partition AND key = ANY(CAST(:gone AS text[]))),
+cleared AS (DELETE FROM "{{schema}}".agenda WHERE partition = :partition AND key = ANY(CAST(:cleared AS text[]))),
+kept AS (INSERT INTO "{{schema}}".history {_KEPT_ROWS} WHERE EXISTS (SELECT FROM moved) ON CONFLICT DO NOTHING)
+SELECT (SELECT count(*) FROM moved) AS moved, pg_notify(:channel, :payload)
+"""
+
+
+def _columns(rows: Sequence[Kept]) -> dict[str, list[Any]]:
+    return {
+        "row_keys": [row.key for row in rows],
+        "row_topics": [row.topic for row in rows],
+        "row_offsets": [row.offset for row in rows],
+        "row_sources": [row.source for row in rows],
+        "row_indexes": [row.index for row in rows],
+        "row_ats": [row.at for row in rows],
+        "row_bodies": [row.body for row in rows],
+    }
 
 
 async def _nothing(connection: AsyncConnection, what: object) -> None:
@@ -37,6 +71,7 @@ class PostgresStore:
         self._source = source
         self._project = project
         self._wipe = wipe
+        self._core = text(_CORE.format(schema=schema))
 
     async def claim(self, partition: int, owner: str) -> Place:
         async with transaction(self.engine, f"claiming {self.schema} {partition}") as connection:
@@ -62,7 +97,7 @@ class PostgresStore:
         )
 
     async def _states(self, where: str, partition: int, **given: Any) -> dict[str, Stored]:
-        async with transaction(self.engine, "loading states") as connection:
+        async with reading(self.engine, "loading states") as connection:
             result = await connection.execute(
                 text(f'SELECT key, version, body FROM "{self.schema}".states WHERE partition = :partition AND {where}'),
                 {"partition": partition, **given},
@@ -79,7 +114,7 @@ class PostgresStore:
         return await self._kept("parked", partition, [key])
 
     async def _kept(self, table: str, partition: int, keys: Sequence[str]) -> list[Kept]:
-        async with transaction(self.engine, f"loading {table}") as connection:
+        async with reading(self.engine, f"loading {table}") as connection:
             result = await connection.execute(
                 text(
                     f'SELECT key, topic, "offset", source, "index", at, body FROM "{self.schema}".{table} '
@@ -106,7 +141,7 @@ class PostgresStore:
         if after is not None:
             where.append("(at, item, key) > (:after_at, :after_item, :after_key)")
             more |= {"after_at": after[0], "after_item": after[1], "after_key": after[2]}
-        async with transaction(self.engine, "loading the agenda") as connection:
+        async with reading(self.engine, "loading the agenda") as connection:
             result = await connection.execute(
                 text(
                     f'SELECT at, item, key FROM "{self.schema}".agenda WHERE {" AND ".join(where)} '
@@ -117,7 +152,7 @@ class PostgresStore:
             return [AgendaEntry(Agenda(name, row.at, row.item), row.key) for row in result]
 
     async def quarantined(self, partition: int) -> list[Quarantined]:
-        async with transaction(self.engine, "loading the quarantine") as connection:
+        async with reading(self.engine, "loading the quarantine") as connection:
             result = await connection.execute(
                 text(
                     f'SELECT key, topic, "offset", reason, detail, version FROM "{self.schema}".quarantine '
@@ -128,7 +163,7 @@ class PostgresStore:
             return [Quarantined(*row) for row in result]
 
     async def next_at(self, partition: int, names: Sequence[str]) -> datetime | None:
-        async with transaction(self.engine, "looking for what is due") as connection:
+        async with reading(self.engine, "looking for what is due") as connection:
             result = await connection.execute(
                 text(
                     f"SELECT min(at) FROM unnest(CAST(:names AS text[])) AS wanted(name), LATERAL (SELECT at FROM "
@@ -141,86 +176,68 @@ class PostgresStore:
             return found
 
     async def place(self, partition: int) -> Place | None:
-        async with transaction(self.engine, "looking at a position") as connection:
+        async with reading(self.engine, "looking at a position") as connection:
             return await positions.look(connection, self.schema, partition)
 
     async def save(self, changes: Changes) -> None:
         async with transaction(self.engine, f"storing {self.schema} {changes.partition}") as connection:
-            await positions.move(connection, self.schema, changes.partition, changes.owner, changes.old, changes.new)
-            await self._save_states(connection, changes)
-            await self._save_kept(connection, "history", changes.partition, changes.kept)
+            await self._save_core(connection, changes)
+            await self._save_agenda(connection, changes)
             await self._save_quarantine(connection, changes)
             await self._project(connection, changes)
-            position = changes.new.offsets.get(self._source, 0)
-            await positions.notify(connection, self.schema, changes.partition, position)
 
-    async def _save_states(self, connection: AsyncConnection, changes: Changes) -> None:
-        partition = changes.partition
-        if changes.bodies:
-            await connection.execute(
-                text(
-                    f'INSERT INTO "{self.schema}".states (partition, key, version, body) '
-                    "SELECT :partition, new.key, :version, new.body FROM "
-                    "unnest(CAST(:keys AS text[]), CAST(:bodies AS bytea[])) AS new(key, body) "
-                    "ON CONFLICT (partition, key) DO UPDATE SET version = excluded.version, body = excluded.body"
-                ),
-                {
-                    "partition": partition,
-                    "version": changes.version,
-                    "keys": list(changes.bodies),
-                    "bodies": list(changes.bodies.values()),
-                },
-            )
-        if not changes.states:
-            return
-        gone = [key for key, state in changes.states.items() if state is None]
-        if gone:
-            await self._delete(connection, "states", partition, gone)
-        await self._delete(connection, "agenda", partition, list(changes.states))
+    async def _save_core(self, connection: AsyncConnection, changes: Changes) -> None:
+        """What nearly every save has, in one round trip. All of it hangs on the position, which is moved or not."""
+        kept, new = changes.kept, changes.new
+        agenda_stays = any(changes.agenda.values())
+        result = await connection.execute(
+            self._core,
+            positions.moving(changes.partition, changes.owner, changes.old, new)
+            | {
+                "version": changes.version,
+                "keys": list(changes.bodies),
+                "bodies": list(changes.bodies.values()),
+                "gone": [key for key, state in changes.states.items() if state is None],
+                # Within one statement a row cannot be deleted and inserted: then `_save_agenda` does both.
+                "cleared": [] if agenda_stays else list(changes.states),
+                "channel": f"{self.schema}_stored",
+                "payload": f"{changes.partition}:{new.offsets.get(self._source, 0)}",
+            }
+            | _columns(kept),
+        )
+        if result.one().moved != 1:
+            raise OwnershipLost(f"{self.schema} {changes.partition} is not ours any more")
+
+    async def _save_agenda(self, connection: AsyncConnection, changes: Changes) -> None:
         entries = [(entry, key) for key, agenda in changes.agenda.items() for entry in agenda]
-        if entries:
-            await connection.execute(
-                text(
-                    f'INSERT INTO "{self.schema}".agenda (partition, name, at, item, key) '
-                    "SELECT :partition, new.* FROM unnest(CAST(:names AS text[]), CAST(:ats AS timestamptz[]), "
-                    "CAST(:items AS text[]), CAST(:keys AS text[])) AS new ON CONFLICT DO NOTHING"
-                ),
-                {
-                    "partition": partition,
-                    "names": [entry.name for entry, _ in entries],
-                    "ats": [entry.at for entry, _ in entries],
-                    "items": [entry.item for entry, _ in entries],
-                    "keys": [key for _, key in entries],
-                },
-            )
-
-    async def _save_kept(self, connection: AsyncConnection, table: str, partition: int, rows: list[Kept]) -> None:
-        if not rows:
+        if not entries:
             return
+        await self._delete(connection, "agenda", changes.partition, list(changes.states))
         await connection.execute(
             text(
-                f'INSERT INTO "{self.schema}".{table} (partition, key, topic, "offset", source, "index", at, body) '
-                "SELECT :partition, new.* FROM unnest(CAST(:keys AS text[]), CAST(:topics AS text[]), "
-                "CAST(:offsets AS bigint[]), CAST(:sources AS bigint[]), CAST(:indexes AS integer[]), "
-                "CAST(:ats AS timestamptz[]), CAST(:bodies AS bytea[])) AS new ON CONFLICT DO NOTHING"
+                f'INSERT INTO "{self.schema}".agenda (partition, name, at, item, key) '
+                "SELECT :partition, new.* FROM unnest(CAST(:names AS text[]), CAST(:ats AS timestamptz[]), "
+                "CAST(:items AS text[]), CAST(:keys AS text[])) AS new ON CONFLICT DO NOTHING"
             ),
             {
-                "partition": partition,
-                "keys": [row.key for row in rows],
-                "topics": [row.topic for row in rows],
-                "offsets": [row.offset for row in rows],
-                "sources": [row.source for row in rows],
-                "indexes": [row.index for row in rows],
-                "ats": [row.at for row in rows],
-                "bodies": [row.body for row in rows],
+                "partition": changes.partition,
+                "names": [entry.name for entry, _ in entries],
+                "ats": [entry.at for entry, _ in entries],
+                "items": [entry.item for entry, _ in entries],
+                "keys": [key for _, key in entries],
             },
         )
+
+    async def _save_parked(self, connection: AsyncConnection, partition: int, rows: list[Kept]) -> None:
+        if rows:
+            statement = f'INSERT INTO "{self.schema}".parked {_KEPT_ROWS} ON CONFLICT DO NOTHING'
+            await connection.execute(text(statement), {"partition": partition} | _columns(rows))
 
     async def _save_quarantine(self, connection: AsyncConnection, changes: Changes) -> None:
         if changes.released:
             await self._delete(connection, "quarantine", changes.partition, changes.released)
             await self._delete(connection, "parked", changes.partition, changes.released)
-        await self._save_kept(connection, "parked", changes.partition, changes.parked)
+        await self._save_parked(connection, changes.partition, changes.parked)
         for row in changes.quarantined:
             await connection.execute(
                 text(
