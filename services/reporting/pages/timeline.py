@@ -27,7 +27,7 @@ class Moment:
     link: str | None = None
 
 
-_TITLES: dict[str, tuple[str, str]] = {
+TITLES: dict[str, tuple[str, str]] = {
     "registered": ("Сообщение зарегистрировано", "plain"),
     "post-edited": ("Автор изменил публикацию", "plain"),
     "post-removed": ("Публикация удалена", "bad"),
@@ -78,7 +78,7 @@ def moments(rows: Sequence[Any], directory: Directory) -> list[Moment]:
 
 def _moment(row: Any, directory: Directory) -> Moment:
     kind = events.short(row["type"])
-    title, tone = _TITLES.get(kind, (kind, "plain"))
+    title, tone = TITLES.get(kind, (kind, "plain"))
     data: dict[str, Any] = row["data"]
     if kind == "published":
         title = f"Размещён: {words.of(words.KINDS, data['kind'])}"

@@ -146,7 +146,8 @@ def _registered(envelope: Envelope, event: events.Registered) -> Row:
 def _changed(row: Row, event: events.EventData, at: datetime) -> Row:
     match event:
         case events.PostEdited():
-            return _with(row, url=event.url)
+            # A post that can be edited is there again.
+            return _with(row, url=event.url, removed=False)
         case events.PostRemoved():
             return _with(row, removed=True)
         case events.Triaged():
