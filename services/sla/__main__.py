@@ -24,7 +24,7 @@ from services.runtime.store import StoreError
 from services.runtime.transaction import Limits
 from services.sla.api import make_app
 from services.sla.decider import Sla
-from services.sla.reads import SCHEMA, Reader, waiting_for_a_year
+from services.sla.store import SCHEMA, Reader, waiting_for_a_year
 from services.sla.ticks import Ticker, agenda_of
 
 logger = logging.getLogger(__name__)

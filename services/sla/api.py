@@ -26,9 +26,9 @@ from services.runtime.tokens import Verifier
 from services.sla.calculate import Answer, Question, YearMissing, calculate
 from services.sla.facts import Facts
 from services.sla.law import Law
-from services.sla.reads import Reader
 from services.sla.said import Spoken, Waiting
 from services.sla.state import Subject
+from services.sla.store import Reader
 
 READERS = frozenset({"coordinator", "deputy", "head", "committee", "auditor"})
 """Roles that see every message of their authorities; executors see what was issued to their agency."""

@@ -16,9 +16,9 @@ from services.runtime.memory_store import MemoryStore
 from services.runtime.settings import Settings, load_settings
 from services.runtime.store import Stored
 from services.runtime.tokens import Claims, ensure_local_key, local_token
-from services.sla import reads
+from services.sla import store
 from services.sla.api import make_app
-from services.sla.reads import Reader
+from services.sla.store import Reader
 from tests.unit.sla import happenings as h
 from tests.unit.sla.given import MESSAGE_ID, World
 
@@ -46,18 +46,18 @@ class Api:
 
 async def stored(world: World) -> MemoryStore:
     """The world's states, as a partition has them stored."""
-    store = MemoryStore()
-    await store.claim(0, "me")
-    partition = store.partitions[0]
+    memory = MemoryStore()
+    await memory.claim(0, "me")
+    partition = memory.partitions[0]
     for key, state in world.states.items():
         partition.states[key] = Stored(world.decider.state_version, world.decider.encode(key, state))
-    return store
+    return memory
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Api]:
     monkeypatch.delenv("OTKLIK_OIDC_ISSUER", raising=False)
-    monkeypatch.setattr(reads, "AT_LEAST_SECONDS", 0.05)
+    monkeypatch.setattr(store, "AT_LEAST_SECONDS", 0.05)
     settings = load_settings(data=tmp_path, log_level="error")
     assert settings.local_key is not None
     ensure_local_key(settings.local_key)
