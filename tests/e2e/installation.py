@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import json
 import os
 import signal
@@ -19,6 +20,14 @@ import httpx
 
 OTKLIK = str(Path(sys.executable).parent / "otklik")
 M = uuid.UUID("26ba15cf-27a3-5393-90f6-7450e2dac5a5")
+
+
+_libc = ctypes.CDLL(None)
+
+
+def _die_with_parent() -> None:
+    """A test run that is killed leaves no installation behind: SIGINT reaches it when its parent goes."""
+    _libc.prctl(1, int(signal.SIGINT))
 
 
 def free_port_base() -> int:
@@ -63,6 +72,7 @@ class Installation:
             stderr=output,
             cwd=self.folder,
             start_new_session=True,
+            preexec_fn=_die_with_parent,
         )
         await self.ready(patience_s)
 
