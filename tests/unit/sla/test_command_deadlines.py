@@ -1,0 +1,31 @@
+"""`otklik deadlines`: facts as people type them, deadlines as people read them."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.cli.deadlines import headline, read_fact
+
+
+def test_a_fact_is_a_milestone_and_an_instant() -> None:
+    assert read_fact("detected=2026-11-16T09:00+03:00") == {"milestone": "detected", "at": "2026-11-16T09:00:00+03:00"}
+
+
+@pytest.mark.parametrize("text", ["detected", "detected=", "detected=2026-11-16T09:00", "detected=вчера"])
+def test_a_fact_without_an_offset_or_an_instant_is_refused_in_words(text: str) -> None:
+    with pytest.raises(ValueError, match="нужно веха=момент со смещением"):
+        read_fact(text)
+
+
+def test_a_deadline_is_one_line() -> None:
+    item = {
+        "rule": "answer", "occurrence": 2, "paragraph": "10", "due_at": "2026-11-17T10:00:00+03:00",
+        "state": "breached", "owed_by": {"role": "executor", "agency": "minzdrav"},
+    }  # fmt: skip
+    assert headline(item) == "answer/2 · п. 10 · до 17.11.2026 10:00:00 +0300 · нарушен · minzdrav"
+
+
+def test_a_deadline_that_waits_for_a_year_says_so() -> None:
+    assert headline({"rule": "answer", "occurrence": 1, "paragraph": "10", "year": 2027}) == (
+        "answer/1 · п. 10 · ждёт календаря"
+    )
