@@ -35,7 +35,7 @@ class Progress:
         instants: list[datetime] = []
         for place in places:
             at = times.get((topics.EVENTS, place.partition), (None, None))[0]
-            if not await self._folded(place, positions.get(place.partition, 0), ends[place]):
+            if not await self.folded(place, positions.get(place.partition, 0), ends[place]):
                 behind = times.get((topics.DEADLINES, place.partition), (None, None))[1]
                 at = None if at is None or behind is None else min(at, behind)
             if at is None:
@@ -43,7 +43,7 @@ class Progress:
             instants.append(at)
         return min(instants)
 
-    async def _folded(self, place: TopicPartition, position: int, end: int) -> bool:
+    async def folded(self, place: TopicPartition, position: int, end: int) -> bool:
         """Whether no record stands between the position and the end. Marks of transactions take offsets too, so the
         numbers alone do not tell; what was once seen to be empty stays so."""
         if position >= end or self._empty.get(place) == (position, end):

@@ -18,10 +18,12 @@ from services.runtime.log import Record
 
 
 class Reporting:
-    """Folds `events` and `deadlines`, partition by partition."""
+    """Folds `events` and `deadlines`, partition by partition. `name`: of the group and of the schema."""
 
-    name = SCHEMA
     topics = store.TOPICS
+
+    def __init__(self, name: str = SCHEMA) -> None:
+        self.name = name
 
     async def apply(self, connection: AsyncConnection, partition: int, records: Sequence[Record]) -> None:
         """Raises UnknownEvent on a record that this version does not know or cannot read: reports that skip something

@@ -13,7 +13,9 @@ depends_on = None
 
 
 def upgrade() -> None:
-    runtime = sa.MetaData(schema="reporting")
+    # The schema is told, not written down: a rebuild makes the same tables beside the old ones.
+    schema = op.get_context().version_table_schema
+    runtime = sa.MetaData(schema=schema)
     position_table(runtime)
     runtime.create_all(op.get_bind())
 
@@ -25,7 +27,7 @@ def upgrade() -> None:
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("data", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("partition", "authority", "number"),
-        schema="reporting",
+        schema=schema,
     )
     op.create_table(
         "counted",
@@ -41,9 +43,9 @@ def upgrade() -> None:
         sa.Column("score", sa.SmallInteger(), nullable=True),
         sa.Column("seconds", sa.Float(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
-        schema="reporting",
+        schema=schema,
     )
-    op.create_index("counted_when", "counted", ["authority", "what", "at"], unique=False, schema="reporting")
+    op.create_index("counted_when", "counted", ["authority", "what", "at"], unique=False, schema=schema)
     op.create_table(
         "deadline_events",
         sa.Column("partition", sa.Integer(), nullable=False),
@@ -58,12 +60,10 @@ def upgrade() -> None:
         sa.Column("agency", sa.Text(), nullable=True),
         sa.Column("window", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
-        schema="reporting",
+        schema=schema,
     )
-    op.create_index("deadline_events_of", "deadline_events", ["message_id", "kind"], unique=False, schema="reporting")
-    op.create_index(
-        "deadline_events_when", "deadline_events", ["authority", "kind", "at"], unique=False, schema="reporting"
-    )
+    op.create_index("deadline_events_of", "deadline_events", ["message_id", "kind"], unique=False, schema=schema)
+    op.create_index("deadline_events_when", "deadline_events", ["authority", "kind", "at"], unique=False, schema=schema)
     op.create_table(
         "deadlines",
         sa.Column("partition", sa.Integer(), nullable=False),
@@ -92,17 +92,17 @@ def upgrade() -> None:
         sa.Column("amendments", postgresql.ARRAY(sa.Integer()), nullable=False),
         sa.Column("offset", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("deadline_id"),
-        schema="reporting",
+        schema=schema,
     )
     op.create_index(
         "deadlines_due",
         "deadlines",
         ["authority", "due_at"],
         unique=False,
-        schema="reporting",
+        schema=schema,
         postgresql_where=sa.text("state IN ('open', 'breached')"),
     )
-    op.create_index("deadlines_of", "deadlines", ["message_id"], unique=False, schema="reporting")
+    op.create_index("deadlines_of", "deadlines", ["message_id"], unique=False, schema=schema)
     op.create_table(
         "periods",
         sa.Column("partition", sa.Integer(), nullable=False),
@@ -115,7 +115,7 @@ def upgrade() -> None:
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("data", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("period_id"),
-        schema="reporting",
+        schema=schema,
     )
     op.create_table(
         "reached",
@@ -124,7 +124,7 @@ def upgrade() -> None:
         sa.Column("reached_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("event_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("topic", "partition"),
-        schema="reporting",
+        schema=schema,
     )
     op.create_table(
         "register",
@@ -158,14 +158,14 @@ def upgrade() -> None:
         sa.Column("ground", sa.Text(), nullable=True),
         sa.Column("work", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("message_id", "sequence"),
-        schema="reporting",
+        schema=schema,
     )
     op.create_index(
         "register_now",
         "register",
         ["authority", "detected_at", "message_id"],
         unique=False,
-        schema="reporting",
+        schema=schema,
         postgresql_where=sa.text("until IS NULL"),
     )
     op.create_index(
@@ -173,11 +173,11 @@ def upgrade() -> None:
         "register",
         ["authority", "status"],
         unique=False,
-        schema="reporting",
+        schema=schema,
         postgresql_where=sa.text("until IS NULL"),
     )
     op.create_index(
-        "register_then", "register", ["authority", "detected_at", "message_id", "at"], unique=False, schema="reporting"
+        "register_then", "register", ["authority", "detected_at", "message_id", "at"], unique=False, schema=schema
     )
     op.create_table(
         "register_posts",
@@ -189,7 +189,7 @@ def upgrade() -> None:
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("attachments", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("message_id", "sequence"),
-        schema="reporting",
+        schema=schema,
     )
     op.create_table(
         "story",
@@ -204,7 +204,7 @@ def upgrade() -> None:
         sa.Column("data", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("message_id", "sequence"),
         sa.UniqueConstraint("id"),
-        schema="reporting",
+        schema=schema,
     )
 
 
