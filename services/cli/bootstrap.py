@@ -36,7 +36,7 @@ async def _same_clock(settings: Settings, log: KafkaLog) -> None:
     """An inbox whose stamps are of one clock must not go on with another's."""
     made = await installation.existing(settings)
     clock_is_set = topics.CLOCK in made and await _holds(log, topics.CLOCK, 1)
-    inbox_in_use = topics.INBOX in made and await _holds(log, topics.INBOX, settings.partitions)
+    inbox_in_use = topics.INBOX in made and await _holds(log, topics.INBOX, made[topics.INBOX])
     if settings.clock == "real" and clock_is_set:
         raise SettingsError(
             "Эта установка живёт по условным часам: добавьте --clock simulated или возьмите другой каталог (OTKLIK_DATA)."

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from schemas.detections import Detection
 from services.intake.batch import Batch
-from services.intake.detections import Intake
+from services.intake.detections import Frame, Intake
 from services.runtime import gate, problems
 from services.runtime.http import CurrentActor, Health, create_app, require_role
 from services.runtime.settings import Settings
@@ -44,7 +44,7 @@ def make_app(
     @app.post("/v1/detections", status_code=202, summary="Передать одно выявленное сообщение")
     async def detect(detection: Detection, actor: CurrentActor) -> Detected:
         await intake().settled(actor)
-        message_id, detection_id, outgoing = intake().record(detection, actor, intake().now())
+        message_id, detection_id, outgoing = intake().record(detection, Frame(actor, intake().now()))
         await gate.put(intake().appender, outgoing)
         return Detected(message_id=message_id, detection_id=detection_id)
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from schemas.detections import Detection
 from schemas.envelope import Actor
-from services.intake.detections import Intake
+from services.intake.detections import Frame, Intake
 from services.runtime import problems
 from services.runtime.appender import Overloaded
 from services.runtime.log import LogError, Outgoing, Position
@@ -111,7 +111,7 @@ class Batch:
 
     def _checked(self, lines: Sequence[bytes]) -> _Group:
         group = _Group()
-        now = self._intake.now()
+        frame = Frame(self._actor, self._intake.now())
         for line in lines:
             self._number += 1
             if not line.strip():
@@ -120,7 +120,7 @@ class Batch:
                 if line == _SKIPPED:
                     raise problems.too_large(self._limit)
                 detection = Detection.model_validate_json(line)
-                message, detection_id, outgoing = self._intake.record(detection, self._actor, now)
+                message, detection_id, outgoing = self._intake.record(detection, frame)
             except ValidationError as error:
                 group.answers.append(_refused(self._number, problems.invalid(problems.faults_of(error))))
             except ProblemError as refusal:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 from uuid import uuid4
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
-
 from schemas import topics
-from schemas.detections import Detection, InboxDetection, Post
-from schemas.envelope import CONTENT_TYPE, Actor
+from schemas.detections import Detection
+from schemas.envelope import CONTENT_TYPE, Actor, Envelope
 from schemas.inbox import DETECTION
 from schemas.outcomes import Fault
 from services.runtime import problems
@@ -25,22 +24,6 @@ UNKNOWN_SECONDS = 10.0
 
 SOURCE = "/otklik/intake"
 HEADERS: Mapping[str, bytes] = {"content-type": CONTENT_TYPE}
-
-
-class DetectionEnvelope(BaseModel):
-    """The envelope of `schemas.envelope` with its `data` typed, so that a detection is encoded in one go."""
-
-    model_config = ConfigDict(frozen=True)
-    specversion: Literal["1.0"] = "1.0"
-    id: str
-    source: str = SOURCE
-    type: str = DETECTION
-    subject: str
-    time: AwareDatetime
-    datacontenttype: Literal["application/json"] = "application/json"
-    authority: str
-    actor: Actor
-    data: InboxDetection
 
 
 def admit(detection: Detection, actor: Actor, ages: Mapping[str, timedelta], now: datetime) -> None:
@@ -73,33 +56,44 @@ def faults(detection: Detection) -> list[Fault]:
     return found
 
 
-def on_inbox(detection: Detection, actor: Actor, now: datetime) -> tuple[str, str, Outgoing]:
-    """`message_id`, `detection_id` and the record for the inbox. `now` is the envelope's time. Raises ProblemError 422
-    on what no table can hold."""
-    if unfit := faults(detection):
-        raise problems.invalid(unfit)
-    message = detection.message_id
-    detection_id = str(detection.detection_id or uuid4())
-    # Every part was validated as a part of `detection`: validating it again would double the cost of a post.
-    data = InboxDetection.model_construct(
-        authority=detection.authority,
-        source=detection.source,
-        post=Post.model_construct(author=detection.author, text=detection.text, attachments=detection.attachments),
-        detected_at=detection.detected_at,
-        posted_at=detection.posted_at,
-        location=detection.location,
-        topics=detection.topics,
-        detected_by=detection.detected_by,
-        reply_to=detection.reply_to,
-        change=detection.change,
-    )
-    envelope = DetectionEnvelope.model_construct(
-        id=detection_id, subject=message, time=now, authority=detection.authority, actor=actor, data=data
-    )
-    value = envelope.model_dump_json(exclude_none=True).encode()
-    if rb"\u0000" in value and (unfit := unstorable(detection.model_dump(mode="json"))):
-        raise problems.invalid(unfit)
-    return message, detection_id, Outgoing(topics.INBOX, message.encode(), value, HEADERS)
+_OF_THE_PERSON = {"author", "text", "attachments"}
+_NOT_IN_DATA = _OF_THE_PERSON | {"detection_id"}
+_encoded = Detection.__pydantic_serializer__.to_json
+
+
+class Frame:
+    """The envelope around the detections of one sender at one instant: what is the same for all is encoded once."""
+
+    def __init__(self, actor: Actor, now: datetime) -> None:
+        self.actor = actor
+        self.now = now
+        blank = Envelope(id="", source=SOURCE, type=DETECTION, time=now, actor=actor)
+        fields = json.loads(blank.to_bytes())
+        head = {name: fields[name] for name in ("specversion", "source", "type", "time", "datacontenttype", "actor")}
+        self._head = json.dumps(head, ensure_ascii=False, separators=(",", ":")).encode()[:-1]
+
+    def around(self, detection: Detection) -> tuple[str, str, Outgoing]:
+        """`message_id`, `detection_id` and the record for the inbox, the person's part in `post`. Raises ProblemError 422
+        on what no table can hold."""
+        if unfit := faults(detection):
+            raise problems.invalid(unfit)
+        message = detection.message_id
+        detection_id = str(detection.detection_id or uuid4())
+        data = _encoded(detection, exclude=_NOT_IN_DATA, exclude_none=True)
+        post = _encoded(detection, include=_OF_THE_PERSON, exclude_none=True)
+        # Put together as text: every part was validated and encoded by pydantic, and models around them would cost as
+        # much again as the whole of a detection.
+        value = b'%s,"id":"%s","subject":"%s","authority":"%s","data":%s,"post":%s}}' % (
+            self._head,
+            detection_id.encode(),
+            message.encode(),
+            detection.authority.encode(),
+            data[:-1],
+            post,
+        )
+        if rb"\u0000" in value and (unfit := unstorable(detection.model_dump(mode="json"))):
+            raise problems.invalid(unfit)
+        return message, detection_id, Outgoing(topics.INBOX, message.encode(), value, HEADERS)
 
 
 class Intake:
@@ -132,7 +126,7 @@ class Intake:
             # Whoever names what does not exist is not held up again and again.
             self._unknown_until = {authority: now() + UNKNOWN_SECONDS}
 
-    def record(self, detection: Detection, actor: Actor, now: datetime) -> tuple[str, str, Outgoing]:
+    def record(self, detection: Detection, frame: Frame) -> tuple[str, str, Outgoing]:
         """`message_id`, `detection_id`, record; raises ProblemError."""
-        admit(detection, actor, self._ages(), now)
-        return on_inbox(detection, actor, now)
+        admit(detection, frame.actor, self._ages(), frame.now)
+        return frame.around(detection)

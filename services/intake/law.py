@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 import structlog
+from pydantic import ValidationError
 
 from regulations.directory import Directory, evolve
 from schemas import topics
@@ -37,6 +38,7 @@ class AuthoritiesInForce:
         self._identity: Mapping[str, str] = {}
         self._next = 0
         self._saved = 0
+        self._unreadable = ""
         self._caught_up = asyncio.Event()
         self._changed = asyncio.Event()
         self._failing = ""
@@ -47,11 +49,8 @@ class AuthoritiesInForce:
 
     def checks(self) -> dict[str, Check]:
         """Lines of `/readyz`: a gate that has not read the law would refuse everybody."""
-        return {
-            "law": Check(
-                ok=self._caught_up.is_set() and not self._failing, detail=self._failing or f"{len(self._ages)}"
-            )
-        }
+        wrong = self._failing or self._unreadable
+        return {"law": Check(ok=self._caught_up.is_set() and not wrong, detail=wrong or f"органов: {len(self._ages)}")}
 
     async def next_change(self) -> None:
         """Return when an amendment has come."""
@@ -95,16 +94,26 @@ class AuthoritiesInForce:
             # Most events are of messages: they need not even be decoded.
             if record.value is None or _TYPE not in record.value:
                 continue
-            envelope = Envelope.from_bytes(record.value)
-            if envelope.type == Amended.type and envelope.authority is not None:
-                data = Amended.model_validate(envelope.data)
-                directory = evolve(self._known.get(envelope.authority), envelope.authority, data, envelope.time)
+            try:
+                directory = self._amended(Envelope.from_bytes(record.value))
+            except (ValidationError, LookupError) as error:
+                # The law as it stood goes on to count at this gate; workflow stops, and somebody has to look.
+                self._unreadable = f"events/0/{record.offset}: {type(error).__name__}"
+                _log.error("unreadable amendment", offset=record.offset, error=type(error).__name__)
+                continue
+            if directory is not None:
                 changed[directory.id] = self._known[directory.id] = directory
         if changed:
             self._tell()
         if changed or self._next - self._saved >= SAVE_EVERY_RECORDS:
             await self._store.save(self._identity, self._next, changed)
             self._saved = self._next
+
+    def _amended(self, envelope: Envelope) -> Directory | None:
+        if envelope.type != Amended.type or envelope.authority is None:
+            return None
+        data = Amended.model_validate(envelope.data)
+        return evolve(self._known.get(envelope.authority), envelope.authority, data, envelope.time)
 
     def _tell(self) -> None:
         self._ages = {one.id: one.max_detection_age for one in self._known.values() if one.in_force}

@@ -11,7 +11,7 @@ from schemas import topics
 from schemas.detections import Detection
 from schemas.envelope import Actor, Envelope
 from schemas.inbox import DETECTION
-from services.intake.detections import Intake
+from services.intake.detections import Frame, Intake
 from services.runtime.decider import Unreadable
 from services.runtime.log import Outgoing, Record
 from services.runtime.problems import ProblemError, faults_of
@@ -43,7 +43,7 @@ def admitted(intake: Intake, record: Record) -> Sequence[Outgoing]:
     sub = envelope.actor.sub[:MAX_SUB] if envelope.actor else f"monitor:{detection.authority}"
     actor = Actor(sub=sub, roles=("monitor",), authorities=(detection.authority,))
     try:
-        _, _, outgoing = intake.record(detection, actor, record.stamp)
+        _, _, outgoing = intake.record(detection, Frame(actor, record.stamp))
     except ProblemError as refusal:
         slug = refusal.problem.type.rpartition(":")[2]
         faults = "; ".join(f"{fault.pointer}: {fault.detail}" for fault in refusal.problem.errors)

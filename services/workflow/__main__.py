@@ -20,6 +20,7 @@ from services.runtime.transaction import Limits
 from services.workflow.api import Parts, make_app
 from services.workflow.decider import WorkflowDecider
 from services.workflow.doors import PATTERN, admitted
+from services.workflow.due import DueFollower
 from services.workflow.gate import AmendmentGate, CommandGate
 from services.workflow.reads import MessageReader
 from services.workflow.store import SCHEMA, WorkflowReads, project, wipe
@@ -76,6 +77,7 @@ async def run(settings: Settings, port: int) -> None:
         app = make_app(settings, lambda: parts, health_of(runner.health, more))
         await process.first_to_end(
             warm.run(),
+            DueFollower(log, engine, settings.partitions).run(),
             process.stopped_in_order(doors.run(), doors.stop),
             process.stopped_in_order(runner.run(), runner.stop),
             serve(app, settings, port),

@@ -310,3 +310,41 @@ async def test_a_period_that_is_not_the_one_in_the_address_is_refused(partner: P
     right = f"{url}/{period_id('kbr', 'summary', '2026-10')}/commands"
     response = await partner.http.post(right, json=body, headers=headers)
     assert response.status_code == 200, response.text
+
+
+async def test_messages_are_found_by_what_they_owe(partner: Partner) -> None:
+    message, other = await triaged(partner, "due-1"), await triaged(partner, "due-2")
+
+    async def said(kind: str, due_at: str) -> None:
+        data = {
+            "deadline_id": str(uuid.uuid5(uuid.NAMESPACE_URL, message)), "rule": "answer", "occurrence": 1,
+            "regulation": "kbr-2022-137", "paragraph": "10", "owed_by": {"role": "coordinator"},
+            "starts_at": "2026-11-16T09:00:00+03:00", "due_at": due_at, "clock": "working",
+        }  # fmt: skip
+        envelope = Envelope(
+            id=str(uuid.uuid4()), source="/sla", type=f"otklik.deadline.{kind}.v1", subject=message,
+            time="2026-11-16T09:00:00+03:00", data=data,
+        )  # fmt: skip
+        await write(partner.settings, "deadlines", envelope.to_bytes(), message.encode())
+
+    async def found(before: str) -> set[str]:
+        page = (await partner.get(f"/v1/messages?due_before={before}&limit=1000")).json()
+        return {item["message_id"] for item in page["items"]}
+
+    async def becomes(before: str, there: bool) -> None:
+        async with asyncio.timeout(20):
+            while True:
+                if (message in await found(before)) == there:
+                    return
+                await asyncio.sleep(0.1)
+
+    await said("set", "2026-11-16T18:00:00+03:00")
+    await becomes("2026-11-16T18:00:01%2B03:00", True)
+    assert message not in await found("2026-11-16T18:00:00%2B03:00")
+    await said("moved", "2026-11-17T18:00:00+03:00")
+    await becomes("2026-11-16T18:00:01%2B03:00", False)
+    await said("breached", "2026-11-17T18:00:00+03:00")
+    await becomes("2026-11-18T00:00:00Z", True)
+    await said("met-late", "2026-11-17T18:00:00+03:00")
+    await becomes("2026-11-18T00:00:00Z", False)
+    assert other not in await found("2030-01-01T00:00:00Z")

@@ -1,0 +1,77 @@
+"""The words of `otklik`: tokens that may be had, durations, instants."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from services.cli import token
+from services.cli.__main__ import COMMANDS, app
+from services.cli.clock import ClockError, duration_of, instant_of
+from services.runtime.settings import SettingsError, load_settings
+from services.runtime.tokens import Verifier, ensure_local_key
+
+
+@pytest.mark.parametrize(
+    ("text", "duration"),
+    [
+        ("PT30M", timedelta(minutes=30)),
+        ("P1D", timedelta(days=1)),
+        ("30m", timedelta(minutes=30)),
+        ("2h", timedelta(hours=2)),
+    ],
+)
+def test_durations_are_iso_or_short(text: str, duration: timedelta) -> None:
+    assert duration_of(text) == duration
+
+
+@pytest.mark.parametrize("text", ["", "tomorrow", "-PT1M", "30", "m"])
+def test_what_is_no_duration_is_told(text: str) -> None:
+    with pytest.raises(ClockError):
+        duration_of(text)
+
+
+def test_an_instant_needs_its_offset() -> None:
+    assert instant_of("2026-11-16T09:00+03:00") == datetime(2026, 11, 16, 6, tzinfo=UTC)
+    with pytest.raises(ClockError, match="смещение"):
+        instant_of("2026-11-16T09:00")
+
+
+async def test_a_local_token_says_what_was_asked_for(tmp_path: Path) -> None:
+    settings = load_settings(data=tmp_path)
+    assert settings.local_key is not None
+    ensure_local_key(settings.local_key)
+    actor = await Verifier(settings).actor(token.make(settings, ["executor"], ["kbr"], "minzdrav"))
+    assert (actor.roles, actor.authorities, actor.agency) == (("executor",), ("kbr",), "minzdrav")
+    everywhere = await Verifier(settings).actor(token.make(settings, ["operator"], ["*"]))
+    assert everywhere.authorities == ("*",)
+
+
+def test_a_token_that_nobody_could_use_is_refused(tmp_path: Path) -> None:
+    settings = load_settings(data=tmp_path)
+    for roles, authorities, agency in (
+        (["king"], ["kbr"], None),
+        (["executor"], ["kbr"], None),
+        (["monitor"], ["КБР"], None),
+    ):
+        with pytest.raises(ValueError):
+            token.make(settings, roles, authorities, agency)
+
+
+def test_where_an_issuer_signs_there_are_no_local_tokens(tmp_path: Path) -> None:
+    settings = load_settings(data=tmp_path, oidc_issuer="https://id.example", oidc_audience="otklik")
+    with pytest.raises(SettingsError):
+        token.make(settings, ["monitor"], ["kbr"])
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_tells_how_it_is_used(command: str) -> None:
+    result = CliRunner().invoke(app, [command, "--help"])
+    assert result.exit_code == 0, result.output
+
+
+def test_an_unknown_command_is_refused() -> None:
+    assert CliRunner().invoke(app, ["fly"]).exit_code == 2
