@@ -11,5 +11,3 @@ def partition_of(key: bytes | None, count: int) -> int:
     if key is None:
         return 0
     return int((murmur2(key) & 0x7FFFFFFF) % count)
-
-

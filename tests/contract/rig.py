@@ -8,7 +8,9 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from aiokafka import TopicPartition as KafkaPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.records_to_delete import RecordsToDelete
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Array, Int16, Int32, Schema, String
 from sqlalchemy import MetaData, text
@@ -211,11 +213,6 @@ class Rig:
             # The other points are those of the wrappers, the same for either log.
             log.fault = lambda point: self.faults(point) if point == "commit.appended" else None
 
-    @property
-    def memory(self) -> MemoryLog:
-        assert isinstance(self.log.inner, MemoryLog)
-        return self.log.inner
-
     async def store(self, decider: Decider) -> FaultyStore:
         name = decider.name
         if name not in self.stores:
@@ -329,6 +326,18 @@ class Rig:
             return set(now) == set(there) and all(now[name].id != there[name].id for name in there)
 
         await until(made_anew, "topics made anew")
+
+    async def drop_before(self, topic: str, offset: int) -> None:
+        """What retention does to partition 0."""
+        if isinstance(self.log.inner, MemoryLog):
+            self.log.inner.drop_before(TopicPartition(topic, 0), offset)
+            return
+        assert isinstance(self.log.inner, KafkaLog)
+        settings = self.log.inner.settings
+        admin = AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap)
+        await admin.start()
+        await admin.delete_records({KafkaPartition(settings.full(topic), 0): RecordsToDelete(before_offset=offset)})
+        await admin.close()
 
     async def lose_offsets(self, decider: Decider) -> None:
         """What an idle week does to a group's committed offsets."""
