@@ -10,7 +10,8 @@ from deploy import certificates
 from deploy.acls import OPERATOR, SERVICES, service_user
 
 CLUSTER_PASSWORDS = ("kafka_broker", "kafka_admin")
-DATABASE_PASSWORDS = tuple(f"postgres_{name}" for name in ("admin", *SERVICES))
+DATABASE_PASSWORDS = tuple(f"postgres_{name}" for name in ("admin", *SERVICES, OPERATOR))
+OTHER_PASSWORDS = ("grafana_admin",)
 _ENTROPY_BYTES = 32
 
 
@@ -46,7 +47,7 @@ class Secrets:
         self._directory.mkdir(parents=True, exist_ok=True)
         self._directory.chmod(0o700)
         made = []
-        for name in (*CLUSTER_PASSWORDS, *DATABASE_PASSWORDS, *users):
+        for name in (*CLUSTER_PASSWORDS, *DATABASE_PASSWORDS, *OTHER_PASSWORDS, *users):
             if not self.path(name).exists():
                 self._write(name, secrets.token_urlsafe(_ENTROPY_BYTES))
                 made.append(name)

@@ -49,10 +49,11 @@ SERVICES: Mapping[str, Callable[[Settings, int], Awaitable[None]]] = {
 
 @dataclass(frozen=True, slots=True)
 class GuardedBroker:
-    """`clients` is the door of services and partners, `internal` that of brokers and of `admin`."""
+    """`clients` is the door of services, `partners` that of others' systems, `internal` that of brokers and `admin`."""
 
     broker: EmbeddedKafka
     clients: str
+    partners: str
     internal: str
     tls: ssl.SSLContext = field(repr=False)
     secrets: Secrets = field(repr=False)
@@ -60,7 +61,7 @@ class GuardedBroker:
     def arguments(self, user: str, password: str | None = None) -> dict[str, Any]:
         """aiokafka's arguments of a client that comes as `user`."""
         return {
-            "bootstrap_servers": self.clients,
+            "bootstrap_servers": self.partners if user in partners_of(PREFIX, USERS) else self.clients,
             "security_protocol": "SASL_SSL",
             "ssl_context": self.tls,
             "sasl_mechanism": "SCRAM-SHA-512",
@@ -115,7 +116,7 @@ async def guarded_broker(place: Path) -> AsyncIterator[GuardedBroker]:
     """Started, with topics, users, quotas and rights as `python -m deploy apply` makes them."""
     secrets = Secrets(place / "secrets")
     secrets.make(USERS, {"kafka-1": ["localhost", "127.0.0.1"]})
-    ports = {"CLIENTS": free_port(), "CONTROLLER": free_port(), "INTERNAL": free_port()}
+    ports = {name: free_port() for name in ("CLIENTS", "PARTNERS", "CONTROLLER", "INTERNAL")}
     tls = ssl.create_default_context(cafile=str(secrets.path("kafka_ca")))
     admin = {
         "security_protocol": "SASL_SSL",
@@ -128,7 +129,8 @@ async def guarded_broker(place: Path) -> AsyncIterator[GuardedBroker]:
     broker = EmbeddedKafka(place, ports["INTERNAL"], ports["CONTROLLER"], overrides=overrides, client=admin)
     await broker.start()
     try:
-        guarded = GuardedBroker(broker, f"127.0.0.1:{ports['CLIENTS']}", broker.bootstrap, tls, secrets)
+        clients, partners = (f"127.0.0.1:{ports[name]}" for name in ("CLIENTS", "PARTNERS"))
+        guarded = GuardedBroker(broker, clients, partners, broker.bootstrap, tls, secrets)
         other = [Wanted("events", 1, 1)]
         await ensure_topics(guarded.admin(), wanted_topics(AGENCIES, partitions=PARTITIONS, replication=1), alter=False)
         # Another installation on the same cluster, whose name begins like ours.
