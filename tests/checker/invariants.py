@@ -41,7 +41,8 @@ def one_outcome(log: RawLog) -> list[str]:
         source = raw.headers.get("otklik-source", b"").decode()
         answered[source] += 1
         data = outcome["data"]
-        if outcome["type"] == "otklik.command.accepted.v1" and not data.get("repeated"):
+        # An amendment stands in every partition, and has its outcome in each: only commands take effect once.
+        if source in commands and outcome["type"] == "otklik.command.accepted.v1" and not data.get("repeated"):
             effects[data["command_id"]].add(source)
     for place, command in commands.items():
         if answered[place] != 1:

@@ -7,6 +7,7 @@ import json
 import uuid
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -22,7 +23,8 @@ def client(installation: Installation) -> Client:
 
 
 def now(installation: Installation) -> datetime:
-    return datetime.fromisoformat(installation.cli("clock", "show").splitlines()[-1])
+    told = datetime.fromisoformat(installation.cli("clock", "show").splitlines()[-1])
+    return told.astimezone(ZoneInfo("Europe/Moscow"))
 
 
 async def agency_topic(installation: Installation, authority: str, agency: str, until: str) -> list[dict[str, Any]]:
