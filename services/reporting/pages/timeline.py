@@ -11,7 +11,7 @@ from regulations.directory import Directory
 from regulations.model import Act
 from schemas import events
 from services.reporting.exports import words
-from services.reporting.projections.register import LIVE, Row
+from services.reporting.projections.register import HELD, Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,17 +143,25 @@ def visible(rows: Sequence[Any], row: Row, act: Act, agency: str | None) -> list
     learns what is published, what he is to publish, and what was contributed to an answer that he drafts."""
     if agency is None:
         return list(rows)
-    standing = [held for held in row.work.assignments if held.agency == agency and held.status in LIVE | {"done"}]
+    # What was returned, or never issued, gives no insight into the others' work.
+    standing = [
+        held
+        for held in row.work.assignments
+        if held.agency == agency and held.issued_at is not None and held.status in HELD
+    ]
     drafts = any(held.drafts for held in standing)
     publishes = act.publication.by == "lead" and any(held.role == "lead" for held in standing)
     approved = {one["data"]["assignment_id"] for one in rows if one["type"] == events.ContributionApproved.type}
+    said = {one["data"]["assignment_id"]: one["data"]["text"] for one in rows if one["type"] == events.Contributed.type}
 
     def own(data: dict[str, Any]) -> bool:
         return bool(data.get("agency", data.get("by")) == agency)
 
     def contributed(data: dict[str, Any]) -> bool:
         usable = not act.joint.contributions_approved or data["assignment_id"] in approved
-        return own(data) or (drafts and usable)
+        # An earlier text that was sent back is no part of the answer.
+        last = data.get("text", said.get(data["assignment_id"])) == said.get(data["assignment_id"])
+        return own(data) or (drafts and usable and last)
 
     def of_draft(data: dict[str, Any]) -> bool:
         draft = row.draft(data["draft_id"])

@@ -57,7 +57,7 @@ def test_the_register_says_what_workflow_says(region: str, length: int, data: st
         ]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(region=st.sampled_from(REGIONS), length=st.integers(5, 25), data=st.data())
 def test_a_page_shows_an_executor_no_more_than_workflows_history(region: str, length: int, data: st.DataObject) -> None:
     desk = Desk(region).triaged()
