@@ -25,6 +25,8 @@ check: $(STAMP) ## формат, линтер, строгие типы, прав
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m schemas.export --check
+	$(BIN)/python -m schemas.asyncapi --check
+	$(BIN)/python -m services.cli.openapi --check
 	$(BIN)/python -m regulations.docs --check
 	$(BIN)/python -m tests.tidy
 
@@ -40,6 +42,8 @@ chaos: $(STAMP) ## долгие испытания с kill -9 служб, бро
 
 schemas: $(STAMP) ## заново записать JSON Schema, OpenAPI и AsyncAPI в schemas/
 	@$(BIN)/python -m schemas.export
+	@$(BIN)/python -m schemas.asyncapi
+	@$(BIN)/python -m services.cli.openapi
 
 constraints: $(STAMP) ## заново закрепить версии с контрольными суммами по pyproject.toml
 	@$(BIN)/python -m pip install --quiet --upgrade uv
