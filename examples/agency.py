@@ -53,7 +53,7 @@ async def work(kafka: str, prefix: str, authority: str, agency: str) -> None:
     consumer = AIOKafkaConsumer(
         inbound,
         bootstrap_servers=kafka,
-        group_id=f"{agency}-system",
+        group_id=f"{prefix}.agency.{authority}.{agency}",
         isolation_level="read_committed",
         auto_offset_reset="earliest",
         enable_auto_commit=False,

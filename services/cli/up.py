@@ -5,15 +5,15 @@ import os
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Annotated
 
 import httpx
 import typer
 from rich.console import Console
-from rich.table import Table
 
-import regulations
+from services.cli import showing
+from services.cli.law import files_of
+from services.cli.showing import Token
 from services.runtime.child import ChildProcess, StartError, answers
 from services.runtime.embedded import EmbeddedKafka, EmbeddedPostgres, fetch_kafka
 from services.runtime.settings import ENV_PREFIX, SERVICE_PORTS, ClockKind, Settings, SettingsError, load_settings
@@ -21,7 +21,7 @@ from services.runtime.supervisor import Supervisor
 from services.runtime.tokens import Claims, local_token
 
 _READY_TIMEOUT_S = 120.0
-_DEMO_TOKEN_TTL = timedelta(hours=1)
+_DEMO_TOKEN_TTL = timedelta(hours=12)
 
 
 def up(
@@ -72,25 +72,35 @@ async def _up(settings: Settings, now: datetime | None, *, demo: bool, console: 
                     ready_timeout=_READY_TIMEOUT_S,
                 )
             )
+        token = _token(settings)
+        first = next(iter(files_of(settings.law_folders).authorities), None)
         if demo:
-            await _play(settings, now, console)
-        _show_addresses(settings, console)
+            await _play(settings, token, now, console)
+            if token is not None and first is not None:
+                await showing.register(settings, console, token, first, wait_for=12)
+        showing.addresses(settings, console, token, first)
         await supervisor.until_stopped()
 
 
-async def _play(settings: Settings, now: datetime | None, console: Console) -> None:
-    from services.demo.script import Refusal, play
-
+def _token(settings: Settings) -> Token | None:
+    """Tokens of the local key; None with a real issuer, who gives his own."""
     key = settings.local_key
     if key is None:
-        raise StartError("--demo ходит с токенами местного ключа, а задан настоящий издатель (OTKLIK_OIDC_ISSUER).")
-    everywhere = tuple(sorted(file.stem for file in (Path(regulations.__file__).parent / "authorities").glob("*.toml")))
+        return None
 
     def token(role: str, authority: str, agency: str | None) -> str:
-        authorities = everywhere if authority == "*" else (authority,)
+        authorities = tuple(files_of(settings.law_folders).authorities) if authority == "*" else (authority,)
         claims = Claims(sub=f"demo-{role}", authorities=authorities, roles=(role,), agency=agency)
         return local_token(key, claims, now=datetime.now(UTC), ttl=_DEMO_TOKEN_TTL)
 
+    return token
+
+
+async def _play(settings: Settings, token: Token | None, now: datetime | None, console: Console) -> None:
+    from services.demo.script import Refusal, play
+
+    if token is None:
+        raise StartError("--demo ходит с токенами местного ключа, а задан настоящий издатель (OTKLIK_OIDC_ISSUER).")
     try:
         await play(settings, token, now=now, console=console)
     except (Refusal, httpx.HTTPError) as error:
@@ -128,13 +138,3 @@ def _instant(text: str, clock: ClockKind) -> datetime | None:
     if instant.tzinfo is None:
         raise SettingsError(f"--now {text}: укажите смещение от UTC, например {text}+03:00")
     return instant
-
-
-def _show_addresses(settings: Settings, console: Console) -> None:
-    table = Table(title="Отклик работает; остановка — Ctrl-C", title_justify="left", show_header=False, box=None)
-    for service in SERVICE_PORTS:
-        table.add_row(service, settings.url(service), f"{settings.url(service)}/docs")
-    table.add_row("Kafka", settings.kafka, f"темы {settings.prefix}.*")
-    table.add_row("PostgreSQL", settings.postgres.rpartition("@")[2])
-    table.add_row("данные", str(settings.data), f"журналы — {settings.data / 'logs'}")
-    console.print(table)

@@ -171,7 +171,7 @@ class Judge:
         more = Cursor(one.record.offset, index + 1) if cursor is None else replace(cursor, index=index + 1)
         partition = self._partition if output.topic in self._shared else None
         headers = {CONTENT_TYPE_HEADER: CONTENT_TYPE}
-        outgoing = Outgoing(output.topic, output.key.encode(), value, headers, partition)
+        outgoing = Outgoing(output.topic, output.key.encode(), value, headers, partition, stamp=one.at)
         spoken = Spoken(outgoing, self.cause(one, index, more))
         trial.spoken.append(spoken)
         if output.topic not in decider.said:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 
@@ -17,9 +18,15 @@ from services.runtime.settings import Settings
 
 def kafka_settings(settings: Settings) -> KafkaSettings:
     """How Kafka is reached."""
+    secured = settings.kafka_security == "SASL_SSL"
     return KafkaSettings(
         settings.kafka,
         settings.prefix,
+        security_protocol=settings.kafka_security,
+        ssl_context=ssl.create_default_context(cafile=settings.kafka_ca) if secured else None,
+        sasl_mechanism="SCRAM-SHA-512" if secured else "PLAIN",
+        sasl_username=settings.kafka_user,
+        sasl_password=settings.kafka_password.get_secret_value() if settings.kafka_password else None,
         transaction_timeout_s=settings.transaction_timeout,
         session_timeout_s=settings.session_timeout,
     )

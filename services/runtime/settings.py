@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from os import pathsep
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
-from pydantic import Field, ValidationError, computed_field, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, computed_field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -44,10 +45,17 @@ class Settings(BaseSettings):
     )
     port_base: int = Field(default=8000, ge=1024, le=65000, description="от него отсчитываются все порты установки")
     data: Path = Field(default=Path(".otklik"), description="каталог данных встроенных частей и журналов")
+    law: str = Field(default="", description="папки с acts/ и authorities/ поверх поставляемого права, через двоеточие")
     kafka: str = Field(
         default_factory=lambda chosen: f"127.0.0.1:{_port(chosen, KAFKA_PORT)}",
         description="адреса брокеров Kafka, host:port через запятую",
     )
+    kafka_security: Literal["PLAINTEXT", "SASL_SSL"] = Field(
+        default="PLAINTEXT", description="SASL_SSL — TLS и имя с паролем (SCRAM-SHA-512), как в deploy/"
+    )
+    kafka_ca: Path | None = Field(default=None, description="файл PEM, которому верить; иначе — хранилище системы")
+    kafka_user: str | None = Field(default=None, description="имя пользователя Kafka")
+    kafka_password: SecretStr | None = Field(default=None, description="его пароль")
     postgres: str = Field(
         default_factory=lambda chosen: f"postgresql+asyncpg://postgres@127.0.0.1:{_port(chosen, POSTGRES_PORT)}/otklik",
         description="адрес базы PostgreSQL: postgresql://пользователь:пароль@узел:порт/база",
@@ -68,6 +76,9 @@ class Settings(BaseSettings):
     oidc_issuer: str | None = Field(default=None, description="издатель токенов (iss); с ним местный ключ выключен")
     oidc_audience: str | None = Field(default=None, description="получатель токенов (aud)")
     oidc_jwks_url: str | None = Field(default=None, description="адрес ключей издателя; иначе — из его метаданных")
+    pages_origin: str | None = Field(
+        default=None, description="адрес страниц, как его видит браузер, если они за обратным прокси"
+    )
     http_host: str = Field(default="127.0.0.1", description="адрес, на котором службы слушают HTTP")
     max_request_bytes: int = Field(default=1 << 20, ge=1024, le=4 << 20, description="предел тела запроса, байт")
     outcome_timeout: float = Field(default=10.0, gt=0, le=300, description="сколько ждать исхода команды, секунд")
@@ -80,6 +91,14 @@ class Settings(BaseSettings):
     )
     database_pool: int = Field(default=10, ge=1, le=100, description="наибольшее число соединений с базой на службу")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="подробность журнала")
+
+    @field_validator("law")
+    @classmethod
+    def _law_folders_exist(cls, value: str) -> str:
+        for folder in filter(None, value.split(pathsep)):
+            if not Path(folder).is_dir():
+                raise ValueError(f"папки «{folder}» нет")
+        return value
 
     @field_validator("kafka")
     @classmethod
@@ -103,6 +122,14 @@ class Settings(BaseSettings):
         return url.set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
 
     @model_validator(mode="after")
+    def _kafka_opens(self) -> Self:
+        if self.kafka_security == "SASL_SSL" and (self.kafka_user is None or self.kafka_password is None):
+            raise ValueError("с OTKLIK_KAFKA_SECURITY=SASL_SSL нужны OTKLIK_KAFKA_USER и OTKLIK_KAFKA_PASSWORD")
+        if self.kafka_ca is not None and not self.kafka_ca.is_file():
+            raise ValueError(f"OTKLIK_KAFKA_CA: файла {self.kafka_ca} нет")
+        return self
+
+    @model_validator(mode="after")
     def _tokens_can_be_checked(self) -> Self:
         if (self.oidc_issuer is None) != (self.oidc_audience is None):
             raise ValueError("OTKLIK_OIDC_ISSUER и OTKLIK_OIDC_AUDIENCE задаются вместе")
@@ -115,6 +142,11 @@ class Settings(BaseSettings):
     def http_port(self, service: str) -> int:
         """The HTTP port of `service`. Raises KeyError for a service that does not exist."""
         return self.port_base + SERVICE_PORTS[service]
+
+    @property
+    def law_folders(self) -> tuple[Path, ...]:
+        """Folders of the installation's own law, over the shipped one; a later one stands for an earlier."""
+        return tuple(Path(folder) for folder in self.law.split(pathsep) if folder)
 
     def url(self, service: str) -> str:
         """The address of `service` as seen from this machine."""

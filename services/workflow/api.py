@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import FastAPI, Header, Query, Request
+from fastapi.middleware.cors import CORSMiddleware
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from schemas.envelope import Actor
@@ -61,6 +62,14 @@ def make_app(
 ) -> FastAPI:
     """The app; `parts` is asked for at each request, as they are made after the app."""
     app = create_app("workflow", settings, health, verifier=verifier, lifespan=lifespan)
+    # The forms of reporting's pages send their commands from the browser; tokens travel in a header, never in a cookie.
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=[settings.pages_origin] if settings.pages_origin else [],
+        allow_origin_regex=rf"https?://[^/:]+:{settings.http_port('reporting')}",
+        allow_methods=["POST", "GET"],
+        allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
+    )
     _read_messages(app, parts)
     _give_commands(app, parts)
     authorities.add_routes(app, lambda: (parts().reader, parts().amendments, parts().new_agency))
