@@ -81,7 +81,7 @@ def _unfit(data: Data, subject: str) -> list[Fault]:
     if published_at is not None and published_at.year not in _SANE_YEARS:
         found.append(Fault(pointer="/data/published_at", detail="год вне 1970–2199"))
     if isinstance(data, PeriodData):
-        report = "rating" if data.type.endswith("_rating") else "summary"
+        report = "rating" if "rating" in data.type.split("_") else "summary"
         if ids.period_id(data.authority, report, data.period) != subject:
             found.append(Fault(pointer="/data/period", detail="period_id в адресе — другого отчёта"))
     return found
