@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from regulations.load import load
 from schemas import topics
 from services.cli import law
 from services.runtime import installation
@@ -29,7 +28,7 @@ async def bootstrap(settings: Settings, clock: ClockKind, now: datetime | None) 
         if settings.local_key is not None:
             ensure_local_key(settings.local_key)
         async with installation.open_clock(settings, log) as opened:
-            await law.apply(settings, log, opened, load())
+            await law.apply(settings, log, opened, law.files_of(settings.law_folders))
 
 
 async def _same_clock(settings: Settings, log: KafkaLog) -> None:

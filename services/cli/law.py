@@ -43,7 +43,8 @@ def law_() -> None:
 @app.command("apply")
 def apply_command(
     folder: Annotated[
-        list[Path] | None, typer.Option("--folder", help="папка с acts/ и authorities/ поверх поставляемых")
+        list[Path] | None,
+        typer.Option("--folder", help="папка с acts/ и authorities/ поверх поставляемых и OTKLIK_LAW"),
     ] = None,
 ) -> None:
     """Записать в журнал поправками то, чем файлы отличаются от действующего права."""
@@ -57,7 +58,7 @@ def apply_command(
 
 
 async def _apply(settings: Settings, folders: Sequence[Path]) -> int:
-    files = files_of(folders)
+    files = files_of((*settings.law_folders, *folders))
     async with installation.open_log(settings) as log:
         settings = await installation.living(settings, log)
         async with installation.open_clock(settings, log) as clock:

@@ -82,6 +82,15 @@ def test_an_empty_variable_is_as_if_absent(monkeypatch: pytest.MonkeyPatch) -> N
     assert load_settings().kafka == "127.0.0.1:8092"
 
 
+def test_further_law_is_a_list_of_folders_that_exist(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    monkeypatch.setenv("OTKLIK_LAW", f"{tmp_path}:{tmp_path / 'own'}")
+    assert load_settings().law_folders == (tmp_path, tmp_path / "own")
+    monkeypatch.setenv("OTKLIK_LAW", str(tmp_path / "nowhere"))
+    with pytest.raises(SettingsError, match=r"OTKLIK_LAW.*nowhere"):
+        load_settings()
+
+
 def test_settings_never_change() -> None:
     with pytest.raises(ValidationError):
         load_settings().prefix = "other"  # type: ignore[misc]
