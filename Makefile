@@ -34,8 +34,8 @@ format: $(STAMP) ## привести код к общему формату
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP) ## измерить скорость: отношения к голому клиенту Kafka
-	@$(BIN)/pytest tests/bench -s --timeout 1800
+bench: $(STAMP) ## измерить скорость: таблица отношений к голому клиенту и к соперникам
+	@$(BIN)/python -m tests.bench
 
 chaos: $(STAMP) ## долгие испытания с kill -9 служб, брокера и базы
 	@$(BIN)/pytest tests/chaos -s --timeout 3600
