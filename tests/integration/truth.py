@@ -213,7 +213,10 @@ class Town:
         async def there() -> bool:
             return await self.told(message, rule) == list(kinds)
 
-        await until(there, f"{message} {rule}: {kinds}, not {await self.told(message, rule)}")
+        try:
+            await until(there, f"{message} {rule}")
+        except AssertionError:
+            raise AssertionError(f"{rule}: {await self.told(message, rule)}, and not {kinds}") from None
 
     async def happened(self, message: str) -> list[str]:
         return [one.type.split(".")[2] for one in await self.rig.events("events", 0) if one.subject == message]
