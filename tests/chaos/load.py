@@ -193,7 +193,10 @@ class Load:
         """Until the broker has it; a producer that met an error is thrown away."""
         while True:
             producer = AIOKafkaProducer(
-                bootstrap_servers=self._installation.bootstrap, acks="all", request_timeout_ms=5000
+                bootstrap_servers=self._installation.bootstrap,
+                acks="all",
+                request_timeout_ms=5000,
+                max_request_size=8 << 20,
             )
             try:
                 await producer.start()

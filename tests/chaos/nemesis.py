@@ -33,7 +33,9 @@ def processes(installation: Installation, name: str) -> list[psutil.Process]:
             if name in marks:
                 if marks[name](line):
                     found.append(process)
-            elif f"services.{name}" in line and process.environ().get("OTKLIK_PORT_BASE") == str(installation.base):
+            elif (f"services.{name}" in line or line[-4:-2] == ["serve", name]) and process.environ().get(
+                "OTKLIK_PORT_BASE"
+            ) == str(installation.base):
                 found.append(process)
     return found
 

@@ -22,7 +22,7 @@ from tests.chaos.load import Load, Told
 from tests.chaos.nemesis import Nemesis
 from tests.checker.invariants import answers_agree, check_log, registers_agree
 from tests.checker.raw_log import RawLog, read
-from tests.e2e.installation import Client, Installation
+from tests.e2e.installation import OTKLIK, Client, Installation
 
 AUTHORITIES = ["kbr", "kemerovo", "nenets", "kursky", "buryatia"]
 TOPICS = ["inbox", "events", "outcomes", "deadlines", "dead-letters"]
@@ -63,6 +63,10 @@ async def caught_up(installation: Installation, told: Told, patience_s: float) -
             commands = sum(event["type"].startswith("otklik.command.") for _, event in log.json("inbox"))
             if told.acknowledged <= registered and commands <= len(log.of("outcomes")):
                 return log
+            print(
+                f"  ещё не всё: {len(told.acknowledged - registered)} постов, {commands - len(log.of('outcomes'))} исходов",
+                flush=True,
+            )
         if time.monotonic() > deadline:
             return await read(installation.bootstrap, "otklik", TOPICS)
         await asyncio.sleep(1)
@@ -156,7 +160,7 @@ def _replica(installation: Installation, service: str, port: str) -> subprocess.
         "    child and child.kill(); sys.exit()\n"
         "signal.signal(signal.SIGTERM, end)\n"
         "while True:\n"
-        f"    child = subprocess.Popen([{sys.executable!r}, '-m', 'services.{service}', '--port', '{port}'])\n"
+        f"    child = subprocess.Popen([{OTKLIK!r}, 'serve', '{service}', '--port', '{port}'])\n"
         "    child.wait()\n"
     )
     return subprocess.Popen(
