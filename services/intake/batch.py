@@ -67,7 +67,7 @@ class Batch:
         self._number = 0
         self._groups: asyncio.Queue[asyncio.Task[bytes] | None] = asyncio.Queue(GROUPS_IN_HAND)
         self._spool = _Spool()
-        self._flowing = False
+        self._begun = 0
         self._entering = asyncio.Lock()
 
     async def answers(self) -> AsyncGenerator[bytes]:
@@ -93,7 +93,8 @@ class Batch:
             async for lines in self._lines:
                 group = self._checked(lines)
                 # Begun here, in the order of the lines, so the appender takes them in this order.
-                await self._groups.put(asyncio.create_task(self._stored(group)))
+                first, self._begun = self._begun == 0, self._begun + 1
+                await self._groups.put(asyncio.create_task(self._stored(group, first=first)))
         except Exception:
             await self._groups.put(None)
             raise
@@ -131,14 +132,14 @@ class Batch:
                 group.outgoing.append(outgoing)
         return group
 
-    async def _stored(self, group: _Group) -> bytes:
+    async def _stored(self, group: _Group, *, first: bool) -> bytes:
         try:
-            results = await self._appended(group.outgoing) if group.outgoing else []
+            results = await self._appended(group.outgoing, 0 if first else PATIENCE_SECONDS) if group.outgoing else []
         except Overloaded as error:
-            if not self._flowing:
+            # Only the first group can still refuse the whole request: after it the answer may have begun.
+            if first:
                 raise problems.unavailable(error.retry_after) from None
             results = [LogError("overloaded")] * len(group.outgoing)
-        self._flowing = True
         for (place, number, message, detection_id), result in zip(group.waiting, results, strict=True):
             if isinstance(result, LogError):
                 group.answers[place] = _refused(number, problems.unavailable())
@@ -148,8 +149,8 @@ class Batch:
                 )
         return b"".join(answer for answer in group.answers if answer)
 
-    async def _appended(self, outgoing: Sequence[Outgoing]) -> Sequence[Position | LogError]:
-        deadline = asyncio.get_running_loop().time() + (PATIENCE_SECONDS if self._flowing else 0)
+    async def _appended(self, outgoing: Sequence[Outgoing], patience_s: float) -> Sequence[Position | LogError]:
+        deadline = asyncio.get_running_loop().time() + patience_s
         # One group at a time asks to be taken, so that none passes another that has to wait.
         async with self._entering:
             while True:

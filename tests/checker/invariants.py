@@ -131,6 +131,8 @@ def deadlines_final(log: RawLog) -> list[str]:
             found.append(f"{name}: met at {event['time']}, after {due}")
         if kind == "met-late" and was not in ("breached", "excused") and not data.get("window"):
             found.append(f"{name}: met-late when {was}")
+        if kind == "excused" and was not in ("breached", "met-late"):
+            found.append(f"{name}: excused when {was}")
         if kind == "breached":
             breaches[one] += 1
             if _at(event["time"]) != due:

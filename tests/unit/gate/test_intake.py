@@ -208,6 +208,34 @@ async def test_a_stream_waits_for_a_log_that_is_full_for_a_while(
     assert json.loads(answers[1])["error"]["status"] == 503
 
 
+async def test_a_log_that_fills_up_before_the_first_answer_breaks_no_stream(
+    client: httpx.AsyncClient, appended: Appended, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first group is on its way, the second is not taken any more: its lines are refused, the first ones answered."""
+    monkeypatch.setattr(batch, "PATIENCE_SECONDS", 0.1)
+    slow, take = asyncio.Event(), appended.append_all
+
+    async def append_all(outgoing: Sequence[Outgoing]) -> list[Position | LogError]:
+        taken = await take(outgoing)
+        appended.full = True
+        await slow.wait()
+        return taken
+
+    monkeypatch.setattr(appended, "append_all", append_all)
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield line(1) + b"\n"
+        yield line(2) + b"\n"
+        await asyncio.sleep(0.3)
+        slow.set()
+
+    response = await client.post("/v1/detections/batch", content=parts(), headers=NDJSON)
+    first, second = (json.loads(one) for one in response.text.splitlines())
+    assert response.status_code == 200
+    assert "message_id" in first
+    assert second["error"]["status"] == 503
+
+
 @asynccontextmanager
 async def served(settings: Settings, appended: Appended) -> AsyncIterator[str]:
     from tests.conftest import free_port
