@@ -158,6 +158,12 @@ class Judge:
         trial = Trial()
         for output in outputs:
             self._say(trial, one, output, cursor, index + len(trial.spoken))
+        for spoken in trial.spoken:
+            # Whichever of its records is read last, the number that follows is that of the whole entry: on other topics
+            # it may have said more.
+            if spoken.cause.more is not None:
+                more = replace(spoken.cause.more, index=index + len(trial.spoken))
+                spoken.cause = replace(spoken.cause, more=more)
         for key, state in trial.states.items():
             trial.rendered[key] = self._states.rendered(key, state)
             check_text((key, *(entry.item for entry in trial.rendered[key][1])))

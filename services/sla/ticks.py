@@ -35,6 +35,8 @@ LOOK_S = 1.0
 """How often, in real seconds, the agenda is looked at: the longest that a tick may come late."""
 FIRST_REPEAT = timedelta(seconds=2)
 """When a tick has not come back as `reached`, or did not suffice, the next one waits twice as long, up to a minute."""
+QUICK = timedelta(seconds=1)
+"""A round trip to the log that is short enough to compare clocks by."""
 KEY = b"clock"
 SOURCE = "/otklik/sla"
 
@@ -105,6 +107,9 @@ class Ticker:
     def _why(self, number: int, due_at: datetime | None) -> str | None:
         """Why the partition is to be ticked now; None when it is not."""
         ticked, now = self._ticked.get(number), self.now()
+        if ticked is not None and ticked.at > now:
+            # Our clock was set back, or set right: a tick of a time that is still to come tells nothing.
+            ticked = None
         if due_at is not None and due_at < now:
             # What is due still stands there: the tick is on its way, or was not enough.
             waits = ticked is not None and ticked.due == due_at and now < ticked.at + ticked.repeat
@@ -119,7 +124,8 @@ class Ticker:
         tick = Envelope(id=str(uuid4()), source=SOURCE, type=TICK, time=now, data=Tick(why=why).model_dump(mode="json"))
         headers = {CONTENT_TYPE_HEADER: CONTENT_TYPE}
         position = await self._appender.append(Outgoing(topics.INBOX, KEY, tick.to_bytes(), headers, number))
-        if not self._clock.simulated:
+        # An append that hung, or a process that slept, says nothing of the difference between the clocks.
+        if not self._clock.simulated and timedelta(0) <= self._clock.now() - now <= QUICK:
             self._ahead = position.stamp.astimezone(UTC) - now
         before = self._ticked.get(number)
         again = before is not None and before.due == due_at

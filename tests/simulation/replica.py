@@ -20,9 +20,8 @@ from services.runtime.memory_log import MemoryLog
 from services.runtime.memory_store import MemoryStore
 from services.runtime.store import AgendaEntry, Changes, Kept, Place, Quarantined, Stored, StoreError
 from services.runtime.transaction import Limits
-from services.sla.ticks import agenda_of
+from services.sla.ticks import Ticker, agenda_of
 from tests.simulation.group import Group, SimMember
-from tests.simulation.known import SoberTicker
 from tests.simulation.loop import PROCESS, Process, SimLoop
 
 LOG_POINTS = ("session.before", "session.after", "commit.before", "commit.appended", "commit.sent", "commit.after")
@@ -262,7 +261,7 @@ class Replica:
         def owned() -> list[int]:
             return [int(name) for name, one in health.partitions.items() if one.state == "running"]
 
-        await SoberTicker(agenda_of(store), appender, self.clock, owned).run()
+        await Ticker(agenda_of(store), appender, self.clock, owned).run()
 
     def _hung(self, why: str) -> None:
         self.errors.append(why)

@@ -19,7 +19,7 @@ FAILED_ONCE = {
     "ticks stopped for as long as a clock had been wrong": (23, 300),
     "a sweep that was taken up again gave a number twice": (1016, 500),
 }
-"""Seeds that have told of faults (`known.py`)."""
+"""Seeds that have told of faults, mended since."""
 
 
 def holds(plan: Plan) -> None:

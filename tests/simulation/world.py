@@ -21,7 +21,7 @@ from services.runtime.memory_store import MemoryStore
 from services.runtime.states import States
 from services.runtime.transaction import Limits
 from services.sla import ticks
-from tests.simulation import known, law, replica
+from tests.simulation import law, replica
 from tests.simulation.clients import HEADERS, Clients
 from tests.simulation.deciders import NextWorkflow, SimSla, SimWorkflow
 from tests.simulation.group import Group
@@ -131,7 +131,6 @@ class World:
         try:
             with ExitStack() as stack:
                 stack.enter_context(self.loop.running())
-                stack.enter_context(known.mended())
                 stack.enter_context(patch.object(ticks, "uuid4", lambda: UUID(int=names.getrandbits(128), version=4)))
                 stack.enter_context(patch.object(folding, "PIECE", limits.piece))
                 stack.enter_context(patch.object(sweeping, "PAGE", limits.page))

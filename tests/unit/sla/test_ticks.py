@@ -131,3 +131,24 @@ async def test_a_log_that_is_away_is_tried_again() -> None:
         await stand.look()
     stand.inbox.failing = False
     assert await stand.look() == 1
+
+
+async def test_a_clock_that_is_set_back_holds_no_tick_back() -> None:
+    stand = Set({0: NOW + timedelta(days=9)}, Hand())
+    await stand.look(timedelta(days=3))
+    before = len(stand.inbox.ticks)
+    await stand.look(-timedelta(days=3))
+    assert len(stand.inbox.ticks) == before + 1
+
+
+async def test_an_append_that_hung_tells_nothing_of_the_logs_clock() -> None:
+    stand = Set({0: NOW + timedelta(days=9)}, Hand())
+    append = stand.inbox.append
+
+    async def hanging(outgoing: Outgoing) -> Position:
+        stand.clock.at += timedelta(hours=5)
+        return await append(outgoing)
+
+    stand.inbox.append = hanging  # type: ignore[method-assign]
+    await stand.look()
+    assert stand.ticker.now() == stand.clock.now()
