@@ -149,6 +149,12 @@ def _start(found: Term, law: Law) -> Iterator[str]:
 def _course(law: Law, found: Term) -> list[str]:
     plain = found.clock == "plain"
     if found.how == "last_day" and found.wanted is not None:
+        if found.due_at.date() > found.wanted:
+            return [
+                f"последний день: {found.wanted:%d.%m.%Y}",
+                "от конца периода до него нет рабочих дней (прочтение 15 вернуло бы срок в сам период)",
+                f"окончание – с концом этого дня: {moment(found.due_at)}",
+            ]
         return explain_last_working_day(law.schedule, found.wanted, found.due_at)
     if found.how == "days":
         return explain_working_days(law.schedule, found.starts_at, found.due_at)

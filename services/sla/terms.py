@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Literal
 
 from regulations.model import Clock, Rule
@@ -144,18 +144,22 @@ def _before(law: Law, rule: Rule, found: Term, circumstances: Circumstances) -> 
 
 
 def _of_period(law: Law, starts_at: datetime, circumstances: Circumstances) -> Term:
-    """Reading 15: a due day that is a day off gives way to the last working day before, at closing time."""
+    """Reading 15: a due day that is a day off gives way to the last working day before, at closing time; where none lies
+    between the period's end and that day (the New Year holidays), it is over with the stated day itself."""
     summary = law.act.summary
     if summary.due_day is None or circumstances.about is None or circumstances.about.period is None:
         raise ValueError("у сводки нет дня или периода")
     wanted = periods.following_month(circumstances.about.period).replace(day=summary.due_day)
+    due_at = fixed(law.working.last_working_day_on_or_before(wanted))
+    if due_at <= starts_at:
+        due_at = fixed(datetime.combine(wanted + timedelta(days=1), time(), law.directory.zone))
     found = Term(
         rule="summary",
         paragraph=summary.paragraph,
         clock="working_days",
         window=False,
         starts_at=starts_at,
-        due_at=fixed(law.working.last_working_day_on_or_before(wanted)),
+        due_at=due_at,
         warn_at=None,
         amendments=(),
         how="last_day",

@@ -65,6 +65,16 @@ def test_only_the_partition_of_its_id_speaks_of_a_period() -> None:
     assert given.reached("2026-12-01 00:01").said() == []
 
 
+def test_december_is_told_by_the_tenth_of_january_though_no_day_before_it_is_a_working_day() -> None:
+    given = World("kursky", (2026, 2027))
+    given.reached("2026-12-20 10:00")
+    given.told.clear()
+    assert given.reached("2027-01-01 00:01").said() == ["set summary/1"]
+    assert given.told[-1].data["due_at"] == "2027-01-11T00:00:00+03:00"
+    assert any("нет рабочих дней" in line for line in given.told[-1].data["explanation"])
+    assert given.reached("2027-01-11 00:01").said()[-1] == "breached summary/1"
+
+
 def test_a_delivery_meets_the_summary() -> None:
     given = quiet("kursky", "2026-11-20 10:00").reached("2026-12-01 00:01")
     subject = period_id("kursky", "summary", "2026-11")
