@@ -297,7 +297,12 @@ class Rig:
 
         async def stored() -> bool:
             place = await store.inner.place(partition)
-            return place is not None and place.identity == identity and place.offsets.get(decider.source, 0) > last
+            if place is None or place.identity != identity or place.offsets.get(decider.source, 0) <= last:
+                return False
+            # The broker answers the end of a transaction before its markers let others read it.
+            said = [TopicPartition(topic, partition) for topic in decider.said]
+            ends = await self.log.inner.ends(said)
+            return all(ends[at] >= place.offsets.get(at.topic, 0) for at in said)
 
         await until(stored, f"{decider.name} {partition} stores up to {last}")
 

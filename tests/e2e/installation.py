@@ -116,7 +116,7 @@ class Installation:
         if self._like is None:
             token = self.cli("token", "--role", role, "--authority", authority).splitlines()[-1]
             self._like = jwt.decode(token, options={"verify_signature": False})
-        claims = self._like | {"sub": f"test-{role}", "authorities": [authority], "roles": [role]}
+        claims = self._like | {"sub": f"{role}-{authority}", "authorities": [authority], "roles": [role]}
         claims = {name: value for name, value in claims.items() if name != "agency"} | (
             {"agency": agency} if agency else {}
         )
