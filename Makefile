@@ -38,7 +38,7 @@ bench: $(STAMP) ## измерить скорость: таблица отнош�
 	@$(BIN)/python -m tests.bench
 
 chaos: $(STAMP) ## долгие испытания с kill -9 служб, брокера и базы
-	@$(BIN)/pytest tests/chaos -s --timeout 3600
+	@$(BIN)/python -m tests.chaos.run --seconds $(or $(SECONDS_EACH),300) --seed $(or $(SEED),1) --runs $(or $(RUNS),1)
 
 schemas: $(STAMP) ## заново записать JSON Schema, OpenAPI и AsyncAPI в schemas/
 	@$(BIN)/python -m schemas.export

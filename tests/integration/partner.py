@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import httpx
+from aiokafka import AIOKafkaConsumer
+from aiokafka import TopicPartition as KafkaPartition
 
 from services.cli import token
 from services.cli.bootstrap import bootstrap
@@ -137,15 +139,29 @@ async def installation(kafka: str, postgres: str, data: Path, **chosen: Any) -> 
 
 
 async def records(settings: Settings, topic: str, partitions: int = 1) -> list[Record]:
-    """All that stands on a topic."""
-    async with open_log(settings) as log:
+    """All that stands on a topic, once every transaction that was open on it is decided: the broker answers the end of one
+    before its markers let others read it."""
+    places = [TopicPartition(topic, number) for number in range(partitions)]
+    async with open_log(settings) as log, asyncio.timeout(20):
+        written = await _written(settings, topic, partitions)
+        while any(end < written[place] for place, end in (await log.ends(places)).items()):
+            await asyncio.sleep(0.02)
         found = []
-        for number in range(partitions):
-            place = TopicPartition(topic, number)
-            end = (await log.ends([place]))[place]
-            async for some in log.read(place, 0, end):
+        for place in places:
+            async for some in log.read(place, 0, written[place]):
                 found += some
         return found
+
+
+async def _written(settings: Settings, topic: str, partitions: int) -> dict[TopicPartition, int]:
+    """Where the partitions end, with what is not decided yet."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka, isolation_level="read_uncommitted")
+    await consumer.start()
+    try:
+        ends = await consumer.end_offsets([KafkaPartition(f"{settings.prefix}.{topic}", n) for n in range(partitions)])
+        return {TopicPartition(topic, at.partition): end for at, end in ends.items()}
+    finally:
+        await consumer.stop()
 
 
 async def eventually(

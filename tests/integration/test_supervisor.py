@@ -23,7 +23,7 @@ SLEEPER = "import time; time.sleep(600)"
 async def _until(condition: object, seconds: float = 20) -> None:
     assert callable(condition)
     async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 — another process has no event to set
+        while not condition():
             await asyncio.sleep(0.02)
 
 
