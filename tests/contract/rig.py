@@ -34,7 +34,7 @@ from tests.contract.counter import envelope
 
 SHARED = frozenset({"inbox", "events", "outcomes", "deadlines"})
 START = datetime(2026, 11, 16, 9, tzinfo=UTC)
-PATIENCE_S = float(os.environ.get("RIG_PATIENCE", "40"))
+PATIENCE_S = 60.0
 
 
 class _DeleteGroupsResponse(Response):  # type: ignore[misc]
