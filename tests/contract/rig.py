@@ -1,7 +1,6 @@
 """The two pairs of parts that the contract suite runs on — in memory and real — and the faults that befall either."""
 
 import asyncio
-import os
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
