@@ -10,10 +10,9 @@ from services.runtime.kafka_admin import Wanted, ensure_topics
 from services.runtime.kafka_client import KafkaSettings
 from services.runtime.kafka_log import KafkaLog
 from services.runtime.memory_log import MemoryLog
-from tests.contract.rig import Rig
+from tests.contract.rig import LARGE, Rig
 
 PARTITIONS = 2
-LARGE = {"max.message.bytes": str(4 << 20), "message.timestamp.after.max.ms": str((1 << 63) - 1)}
 
 
 @pytest.fixture(params=["memory", "real"])

@@ -34,6 +34,12 @@ from tests.contract.counter import envelope
 SHARED = frozenset({"inbox", "events", "outcomes", "deadlines"})
 START = datetime(2026, 11, 16, 9, tzinfo=UTC)
 PATIENCE_S = 60.0
+# Stamps are invented: without a word on retention the broker's seven days would eat them unread.
+LARGE = {
+    "max.message.bytes": str(4 << 20),
+    "message.timestamp.after.max.ms": str((1 << 63) - 1),
+    "retention.ms": "-1",
+}
 
 
 class _DeleteGroupsResponse(Response):  # type: ignore[misc]
@@ -323,7 +329,7 @@ class Rig:
         await admin.start()
         await admin.delete_topics([settings.full(topic) for topic in there])
         await admin.close()
-        wanted = [Wanted(name, topic.partitions, 1) for name, topic in there.items()]
+        wanted = [Wanted(name, topic.partitions, 1, LARGE) for name, topic in there.items()]
 
         async def made_anew() -> bool:
             with suppress(LogError):

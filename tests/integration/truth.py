@@ -43,7 +43,11 @@ from tests.unit.sla.given import at
 NINE = at("2026-11-16 09:00")
 """A Monday: `route` is due at 9:30."""
 LAW_AT = at("2026-11-16 08:00")
-STAMPED = {"message.timestamp.after.max.ms": str((1 << 63) - 1), "message.timestamp.type": "CreateTime"}
+STAMPED = {
+    "message.timestamp.after.max.ms": str((1 << 63) - 1),
+    "message.timestamp.type": "CreateTime",
+    "retention.ms": "-1",
+}
 APPENDED = {"message.timestamp.type": "LogAppendTime"}
 CHECKED = ("inbox", "events", "outcomes", "deadlines")
 
