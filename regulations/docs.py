@@ -14,6 +14,7 @@ from regulations.describe import rule, section
 from regulations.load import LawFiles, WrongLaw, load
 from regulations.merging import act_in_force
 from regulations.model import Act, ParagraphNote, RuleName
+from schemas.generated import write_or_check
 
 FOLDER = Path(__file__).parent.parent / "docs" / "regulations"
 ROOMS = {
@@ -114,16 +115,7 @@ def main(arguments: list[str]) -> int:
     except WrongLaw as error:
         print(error, file=sys.stderr)
         return 1
-    if "--check" in arguments:
-        known = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.md")}
-        differing = sorted(name for name in {*written, *known} - {"README.md"} if written.get(name) != known.get(name))
-        for name in differing:
-            print(f"docs/regulations/{name}: расходится с regulations/; python -m regulations.docs", file=sys.stderr)
-        return 1 if differing else 0
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    for name, text in written.items():
-        (FOLDER / name).write_text(text, encoding="utf-8")
-    return 0
+    return write_or_check(FOLDER, "*.md", written, check="--check" in arguments, command="python -m regulations.docs")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from schemas.deadlines import PENDING, TYPES, PendingData
 from schemas.envelope import CONTENT_TYPE
 from schemas.events import EVENTS
 from schemas.export import bundle
+from schemas.generated import write_or_check
 
 HERE = Path(__file__).parent / "asyncapi.yaml"
 
@@ -249,12 +250,7 @@ def main(check: bool) -> int:
         print(f"schemas/asyncapi.yaml: {fault}")
     if wrong:
         return 1
-    if check and (not HERE.exists() or HERE.read_text(encoding="utf-8") != wanted):
-        print("schemas/asyncapi.yaml: не совпадает с темами и моделями; выполните «make schemas» и прочтите разницу")
-        return 1
-    if not check:
-        HERE.write_text(wanted, encoding="utf-8")
-    return 0
+    return write_or_check(HERE.parent, HERE.name, {HERE.name: wanted}, check=check, command="make schemas")
 
 
 if __name__ == "__main__":

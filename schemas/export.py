@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from schemas import commands, deadlines, detections, envelope, events, inbox, messages, outcomes
+from schemas.generated import write_or_check
 
 HERE = Path(__file__).parent / "json"
 
@@ -123,16 +124,7 @@ def _text(schema: dict[str, Any]) -> str:
 
 def main(check: bool) -> int:
     wanted = {f"{name}.json": _text(schema) for name, schema in bundle().items()}
-    there = {path.name: path.read_text(encoding="utf-8") for path in HERE.glob("*.json")}
-    differing = sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name))
-    if check:
-        for name in differing:
-            print(f"schemas/json/{name}: не совпадает с моделями; выполните «make schemas» и прочтите разницу")
-        return 1 if differing else 0
-    HERE.mkdir(exist_ok=True)
-    for name in differing:
-        (HERE / name).write_text(wanted[name], encoding="utf-8") if name in wanted else (HERE / name).unlink()
-    return 0
+    return write_or_check(HERE, "*.json", wanted, check=check, command="make schemas")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 import schemas
+from schemas.generated import write_or_check
 from services.intake import api as intake
 from services.reporting import api as reporting
 from services.runtime.database import create_engine
@@ -82,16 +83,7 @@ def main(check: bool) -> int:
     if wrong:
         return 1
     wanted = {f"{name}.json": text(document) for name, document in made.items()}
-    there = {path.name: path.read_text(encoding="utf-8") for path in HERE.glob("*.json")}
-    differing = sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name))
-    if check:
-        for name in differing:
-            print(f"schemas/openapi/{name}: не совпадает со службой; выполните «make schemas» и прочтите разницу")
-        return 1 if differing else 0
-    HERE.mkdir(exist_ok=True)
-    for name in differing:
-        (HERE / name).write_text(wanted[name], encoding="utf-8") if name in wanted else (HERE / name).unlink()
-    return 0
+    return write_or_check(HERE, "*.json", wanted, check=check, command="make schemas")
 
 
 if __name__ == "__main__":
