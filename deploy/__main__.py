@@ -20,7 +20,6 @@ from pydantic import StringConstraints, ValidationError
 
 from deploy.acls import Partners, acls, users
 from deploy.cluster import (
-    administering,
     apply_acls,
     difference,
     present_acls,
@@ -34,7 +33,7 @@ from deploy.cluster import (
 from deploy.vault import NoSecret, Secrets, partners_of
 from regulations.load import SHIPPED, WrongLaw, load
 from schemas import topics
-from services.runtime.kafka_admin import Unsuitable, ensure_topics
+from services.runtime.kafka_admin import Unsuitable, administering, ensure_topics
 from services.runtime.kafka_client import KafkaSettings
 from services.runtime.log import LogError
 

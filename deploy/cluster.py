@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import for_code
 from aiokafka.protocol.admin import DescribeAclsRequest
 
@@ -21,7 +19,6 @@ from deploy.acls import Acl, Operation, Pattern, Resource, is_ours
 from deploy.wire import ALLOW, AclRow
 from schemas import topics
 from services.runtime.kafka_admin import Wanted
-from services.runtime.kafka_client import REQUEST_TIMEOUT_S, KafkaSettings, bounded, log_errors
 from services.runtime.log import LogError
 
 SCRAM_ITERATIONS = 8192
@@ -36,18 +33,6 @@ PARTNER_QUOTA: Mapping[str, float] = {
     "request_percentage": 50.0,
 }
 _LOOKING = {Operation.DESCRIBE, Operation.DESCRIBE_CONFIGS}
-
-
-@asynccontextmanager
-async def administering(settings: KafkaSettings) -> AsyncIterator[Any]:
-    """An admin client, started and closed. Raises `LogError`."""
-    admin = AIOKafkaAdminClient(**settings.client())
-    try:
-        await bounded(admin.start(), 3 * REQUEST_TIMEOUT_S, "reaching Kafka")
-        async with log_errors("administering Kafka"):
-            yield admin
-    finally:
-        await admin.close()
 
 
 def row(acl: Acl) -> AclRow:

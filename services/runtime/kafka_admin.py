@@ -53,7 +53,8 @@ class Described:
 
 
 @asynccontextmanager
-async def _admin(settings: KafkaSettings) -> AsyncIterator[Any]:
+async def administering(settings: KafkaSettings) -> AsyncIterator[Any]:
+    """An admin client, started and closed. Raises `LogError`."""
     admin = AIOKafkaAdminClient(**settings.client())
     try:
         await bounded(admin.start(), 3 * REQUEST_TIMEOUT_S, "reaching Kafka")
@@ -65,7 +66,7 @@ async def _admin(settings: KafkaSettings) -> AsyncIterator[Any]:
 
 async def describe(settings: KafkaSettings) -> dict[str, Described]:
     """The installation's topics (those with its prefix), by their names without it."""
-    async with _admin(settings) as admin:
+    async with administering(settings) as admin:
         return await _described(admin, settings)
 
 
@@ -83,7 +84,7 @@ async def _described(admin: Any, settings: KafkaSettings) -> dict[str, Described
 async def ensure_topics(settings: KafkaSettings, wanted: Sequence[Wanted], *, alter: bool = True) -> list[str]:
     """Make the topics that are missing; returns their names. A topic that is there keeps its number of partitions for
     life: another number raises `Unsuitable`, as keys would change places. Other settings are put right (`alter`)."""
-    async with _admin(settings) as admin:
+    async with administering(settings) as admin:
         there = await _described(admin, settings)
         faults = [
             f"{settings.full(one.name)}: {there[one.name].partitions} partitions, not {one.partitions}"
@@ -153,7 +154,7 @@ async def check_cluster(
     """What production has to have, so that what was acknowledged survives a broker; raises `Unsuitable` with all
     faults: replication, `min.insync.replicas`, no unclean election, no topics that make themselves."""
     faults: list[str] = []
-    async with _admin(settings) as admin:
+    async with administering(settings) as admin:
         there = await _described(admin, settings)
         faults += [f"{settings.full(topic)} does not exist" for topic in topics if topic not in there]
         present = [topic for topic in topics if topic in there]

@@ -16,14 +16,14 @@ import httpx
 import pytest
 
 from deploy.acls import Partners, acls, users
-from deploy.cluster import administering, apply_acls, set_passwords, set_quotas, wanted_topics
+from deploy.cluster import apply_acls, set_passwords, set_quotas, wanted_topics
 from deploy.vault import Secrets, partners_of
 from services.cli.bootstrap import bootstrap
 from services.intake.__main__ import run as run_intake
 from services.reporting.__main__ import run as run_reporting
 from services.runtime import installation
 from services.runtime.embedded import EmbeddedKafka
-from services.runtime.kafka_admin import Wanted, ensure_topics
+from services.runtime.kafka_admin import Wanted, administering, ensure_topics
 from services.runtime.kafka_client import KafkaSettings
 from services.runtime.settings import Settings, load_settings
 from services.sla.__main__ import run as run_sla

@@ -23,7 +23,6 @@ from aiokafka.errors import GroupAuthorizationFailedError, KafkaError
 from deploy.acls import Acl, Operation, Pattern, Resource
 from deploy.cluster import (
     Difference,
-    administering,
     apply_acls,
     create_acls,
     delete_acls,
@@ -33,6 +32,7 @@ from deploy.cluster import (
 )
 from deploy.wire import ALLOW
 from schemas.ids import message_id
+from services.runtime.kafka_admin import administering
 from services.runtime.kafka_log import KafkaLog
 from services.runtime.log import TopicPartition as LogPartition
 from tests.integration import broker_rights
