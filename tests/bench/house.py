@@ -23,7 +23,7 @@ from services.runtime.child import ChildProcess, answers
 from services.runtime.embedded import EmbeddedKafka, EmbeddedPostgres
 from services.runtime.settings import ENV_PREFIX, Settings, load_settings
 from services.runtime.tokens import Claims, ensure_local_key, local_token
-from tests.conftest import free_port_base
+from tests.ports import free_port_base
 
 TOKEN_TTL = timedelta(hours=2)
 

@@ -7,7 +7,6 @@ import ctypes
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,8 @@ from typing import Any
 import httpx
 import jwt
 
+from tests.ports import free_port_base
+
 OTKLIK = str(Path(sys.executable).parent / "otklik")
 M = uuid.UUID("26ba15cf-27a3-5393-90f6-7450e2dac5a5")
 
@@ -29,19 +30,6 @@ _libc = ctypes.CDLL(None)
 def _die_with_parent() -> None:
     """A test run that is killed leaves no installation behind: SIGINT reaches it when its parent goes."""
     _libc.prctl(1, int(signal.SIGINT))
-
-
-def free_port_base() -> int:
-    """A base whose ports of the contract are all free just now."""
-    for base in range(21000 + (os.getpid() % 150) * 200, 60000, 200):
-        try:
-            for offset in (1, 2, 3, 4, 32, 92, 93):
-                with socket.socket() as probe:
-                    probe.bind(("127.0.0.1", base + offset))
-        except OSError:
-            continue
-        return base
-    raise RuntimeError("no free ports")
 
 
 class Installation:

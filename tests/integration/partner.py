@@ -22,7 +22,7 @@ from services.runtime.installation import open_log
 from services.runtime.log import Outgoing, Record, TopicPartition
 from services.runtime.settings import Settings, load_settings
 from services.workflow.__main__ import run as run_workflow
-from tests.conftest import free_port_base
+from tests.ports import free_port_base
 
 
 @asynccontextmanager

@@ -238,7 +238,7 @@ async def test_a_log_that_fills_up_before_the_first_answer_breaks_no_stream(
 
 @asynccontextmanager
 async def served(settings: Settings, appended: Appended) -> AsyncIterator[str]:
-    from tests.conftest import free_port
+    from tests.ports import free_port
 
     port = free_port()
     intake = Intake(appended, lambda: {"kbr": timedelta(hours=24)}, lambda: NOW)
