@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
 from schemas import topics
 from schemas.detections import Detection
 from schemas.envelope import CONTENT_TYPE, Actor, Envelope
+from schemas.ids import random_id
 from schemas.inbox import DETECTION
 from schemas.outcomes import Fault
 from services.runtime import problems
@@ -78,7 +78,7 @@ class Frame:
         if unfit := faults(detection):
             raise problems.invalid(unfit)
         message = detection.message_id
-        detection_id = str(detection.detection_id or uuid4())
+        detection_id = str(detection.detection_id) if detection.detection_id else random_id()
         data = _encoded(detection, exclude=_NOT_IN_DATA, exclude_none=True)
         post = _encoded(detection, include=_OF_THE_PERSON, exclude_none=True)
         # Put together as text: every part was validated and encoded by pydantic, and models around them would cost as

@@ -156,29 +156,26 @@ class Judge:
 
     def _tried(self, one: Prepared, outputs: Sequence[Output], cursor: Cursor | None, index: int) -> Trial:
         trial = Trial()
-        for output in outputs:
-            self._say(trial, one, output, cursor, index + len(trial.spoken))
-        for spoken in trial.spoken:
-            # Whichever of its records is read last, the number that follows is that of the whole entry: on other topics
-            # it may have said more.
-            if spoken.cause.more is not None:
-                more = replace(spoken.cause.more, index=index + len(trial.spoken))
-                spoken.cause = replace(spoken.cause, more=more)
+        # Whichever of its records is read last, the number that follows is that of the whole entry: on other topics it
+        # may have said more.
+        following = index + len(outputs)
+        more = Cursor(one.record.offset, following) if cursor is None else replace(cursor, index=following)
+        for number, output in enumerate(outputs, index):
+            self._say(trial, one, output, self.cause(one, number, more))
         for key, state in trial.states.items():
             trial.rendered[key] = self._states.rendered(key, state)
             check_text((key, *(entry.item for entry in trial.rendered[key][1])))
         return trial
 
-    def _say(self, trial: Trial, one: Prepared, output: Output, cursor: Cursor | None, index: int) -> None:
+    def _say(self, trial: Trial, one: Prepared, output: Output, cause: Cause) -> None:
         decider = self._decider
         value = output.envelope.to_bytes()
         if len(value) > MAX_RECORD_BYTES_OUT - HEADER_ROOM:
             raise Unreadable("too-large", f"it would make a record of {len(value)} bytes on {output.topic}")
-        more = Cursor(one.record.offset, index + 1) if cursor is None else replace(cursor, index=index + 1)
         partition = self._partition if output.topic in self._shared else None
         headers = {CONTENT_TYPE_HEADER: CONTENT_TYPE}
         outgoing = Outgoing(output.topic, output.key.encode(), value, headers, partition, stamp=one.at)
-        spoken = Spoken(outgoing, self.cause(one, index, more))
+        spoken = Spoken(outgoing, cause)
         trial.spoken.append(spoken)
         if output.topic not in decider.said:
             return

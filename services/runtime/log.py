@@ -63,8 +63,7 @@ class Outgoing:
         return len(self.value) + len(self.key or b"") + sum(len(k) + len(v) + 4 for k, v in self.headers.items()) + 70
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """Where a record was written, and the stamp that it bears there (aware, UTC)."""
 
     topic: str

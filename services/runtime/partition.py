@@ -57,6 +57,7 @@ class PartitionWorker:
         self._cursor = place.cursor
         self._index = 0
         self._touched: set[str] = set()
+        self._steps = 0
 
     @property
     def place(self) -> Place:
@@ -86,10 +87,8 @@ class PartitionWorker:
             return
         prepared = self._judge.prepare(fresh, self._at)
         await self._states.ensure(key for one in prepared for key in (*one.scope.keys, *one.keys))
-        for number, one in enumerate(prepared):
-            if number % FAIR_AFTER == FAIR_AFTER - 1:
-                # Heartbeats and HTTP share this thread: no batch keeps it for long.
-                await asyncio.sleep(0)
+        for one in prepared:
+            await self._be_fair()
             cursor, self._cursor = self._cursor, None
             resumed = cursor if cursor is not None and cursor.offset == one.record.offset else None
             self._index = 0 if resumed is None else resumed.index
@@ -200,6 +199,12 @@ class PartitionWorker:
         self._index += len(trial.spoken)
         return None
 
+    async def _be_fair(self) -> None:
+        """Heartbeats and HTTP share this thread: neither a batch nor a sweep keeps it for long."""
+        self._steps += 1
+        if self._steps % FAIR_AFTER == 0:
+            await asyncio.sleep(0)
+
     async def _sweep_all(self, one: Prepared, given: Input, resumed: Cursor | None) -> None:
         for number, sweep in enumerate(one.scope.sweeps):
             if resumed is not None and number < resumed.sweep:
@@ -207,9 +212,10 @@ class PartitionWorker:
             after = None
             if resumed is not None and number == resumed.sweep and resumed.at is not None:
                 after = (resumed.at, resumed.item, resumed.key)
-            sweeping = Sweeping(self.decider, self._store, self._states, self.partition, sweep, after)
+            sweeping = Sweeping(self._store, self._states, self.partition, sweep, after)
             async with aclosing(sweeping.entries()) as entries:
                 async for found in entries:
+                    await self._be_fair()
                     if found.key in self.quarantined:
                         continue
                     entry = found.entry

@@ -43,6 +43,25 @@ kept AS (INSERT INTO "{{schema}}".history {_KEPT_ROWS} WHERE EXISTS (SELECT FROM
 SELECT (SELECT count(*) FROM moved) AS moved, pg_notify(:channel, :payload)
 """
 
+_AGENDA = """
+WITH new AS MATERIALIZED (
+    SELECT * FROM unnest(CAST(:names AS text[]), CAST(:ats AS timestamptz[]), CAST(:items AS text[]),
+        CAST(:keys AS text[])) AS new(name, at, item, key)
+),
+old AS MATERIALIZED (
+    SELECT ctid AS place, name, at, item, key FROM "{schema}".agenda
+    WHERE partition = :partition AND key = ANY(CAST(:changed AS text[]))
+),
+gone AS (
+    DELETE FROM "{schema}".agenda WHERE ctid = ANY(ARRAY(
+        SELECT place FROM old LEFT JOIN new USING (name, at, item, key) WHERE new.key IS NULL
+    ))
+)
+INSERT INTO "{schema}".agenda (partition, name, at, item, key)
+SELECT :partition, name, at, item, key FROM new EXCEPT SELECT :partition, name, at, item, key FROM old
+"""
+"""Only what differs is written: of a state that changes most entries stay, and each is a row in two indexes."""
+
 
 def _columns(rows: Sequence[Kept]) -> dict[str, list[Any]]:
     return {
@@ -72,6 +91,7 @@ class PostgresStore:
         self._project = project
         self._wipe = wipe
         self._core = text(_CORE.format(schema=schema))
+        self._agenda = text(_AGENDA.format(schema=schema))
 
     async def claim(self, partition: int, owner: str) -> Place:
         async with transaction(self.engine, f"claiming {self.schema} {partition}") as connection:
@@ -212,15 +232,11 @@ class PostgresStore:
         entries = [(entry, key) for key, agenda in changes.agenda.items() for entry in agenda]
         if not entries:
             return
-        await self._delete(connection, "agenda", changes.partition, list(changes.states))
         await connection.execute(
-            text(
-                f'INSERT INTO "{self.schema}".agenda (partition, name, at, item, key) '
-                "SELECT :partition, new.* FROM unnest(CAST(:names AS text[]), CAST(:ats AS timestamptz[]), "
-                "CAST(:items AS text[]), CAST(:keys AS text[])) AS new ON CONFLICT DO NOTHING"
-            ),
+            self._agenda,
             {
                 "partition": changes.partition,
+                "changed": list(changes.states),
                 "names": [entry.name for entry, _ in entries],
                 "ats": [entry.at for entry, _ in entries],
                 "items": [entry.item for entry, _ in entries],

@@ -128,6 +128,13 @@ class States:
         self._cache.move_to_end(key)
         return state
 
+    def agenda_of(self, key: str) -> Iterable[Agenda]:
+        """The agenda of a state that is here, as it will be stored; raises `Needs` when it is not here."""
+        state = self.get(key)
+        if key in self.agenda:
+            return self.agenda[key]
+        return () if state is None else self._decider.agenda(key, state)
+
     def view(self, keys: Iterable[str], over: Mapping[str, BaseModel | None] | None = None) -> Mapping[str, BaseModel]:
         """The states of these keys, and the world; a key without a state is absent."""
         lacking = [key for key in keys if not self._known(key)]

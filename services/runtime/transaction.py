@@ -153,7 +153,6 @@ class Transactions:
 def _marked(spoken: Spoken, unfinished: Cursor | None) -> Outgoing:
     """The record with its cause in the headers; where its input goes on in the next transaction, with its place too."""
     cause = spoken.cause
-    if unfinished is None or unfinished.offset != cause.offset:
-        cause = replace(cause, more=None)
-    headers = {**spoken.outgoing.headers, **cause.to_headers()}
+    goes_on = unfinished is not None and unfinished.offset == cause.offset
+    headers = {**spoken.outgoing.headers, **cause.to_headers(goes_on=goes_on)}
     return replace(spoken.outgoing, headers=headers)

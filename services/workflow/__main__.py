@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from importlib.metadata import version
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from schemas import topics
 from services.runtime import installation, process
 from services.runtime.appender import Appender
@@ -16,6 +18,7 @@ from services.runtime.migrate import upgrade
 from services.runtime.postgres_store import PostgresStore
 from services.runtime.relay import Relay
 from services.runtime.settings import Settings
+from services.runtime.store import Changes
 from services.runtime.transaction import Limits
 from services.workflow.api import Parts, make_app
 from services.workflow.decider import WorkflowDecider
@@ -38,11 +41,18 @@ async def run(settings: Settings, port: int) -> None:
         await wait_for_database(engine)
         await upgrade(engine, SCHEMA)
         decider = WorkflowDecider()
-        store = PostgresStore(engine, SCHEMA, topics.INBOX, project, wipe)
         appender = Appender(log, clock)
         await appender.start()
         stack.push_async_callback(appender.stop)
         waiter = await stack.enter_async_context(StoredWaiter(settings.postgres, SCHEMA, topics.INBOX))
+        reads = WorkflowReads(engine)
+        commands = CommandGate(appender, waiter, reads, clock, settings.outcome_timeout)
+
+        async def projected(connection: AsyncConnection, changes: Changes) -> None:
+            await project(connection, changes)
+            commands.hand_over(changes)
+
+        store = PostgresStore(engine, SCHEMA, topics.INBOX, projected, wipe)
         runner = DeciderRunner(
             decider,
             log,
@@ -51,13 +61,12 @@ async def run(settings: Settings, port: int) -> None:
             code_version=version("otklik"),
             limits=Limits(batch_max=settings.batch_max),
         )
-        reads = WorkflowReads(engine)
 
         async def new_agency(authority: str, agency: str) -> None:
             await installation.ensure_agencies(settings, [(authority, agency)])
 
         parts = Parts(
-            CommandGate(appender, waiter, reads, clock, settings.outcome_timeout),
+            commands,
             AmendmentGate(log, waiter, reads, clock, settings.outcome_timeout),
             MessageReader(store, decider, waiter, settings.partitions),
             reads,
