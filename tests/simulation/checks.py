@@ -10,6 +10,7 @@ from unittest.mock import patch
 
 from services.runtime import folding
 from tests.checker import invariants
+from tests.checker.answers import outcomes_agree
 from tests.checker.raw_log import Raw, RawLog
 from tests.simulation import refolding
 from tests.simulation.world import World
@@ -48,6 +49,7 @@ def violations(world: World) -> list[Violation]:
     found = [
         *_of("registered once", invariants.registered_once(log, world.clients.memory.acknowledged)),
         *_of("one outcome", invariants.one_outcome(log)),
+        *_of("one outcome", outcomes_agree(log)),
         *_of("gapless", invariants.gapless(log)),
         *_of("deadlines final", invariants.deadlines_final(log)),
         *_of("dead letters", _dead_letters(whole, letters)),

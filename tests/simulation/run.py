@@ -21,7 +21,6 @@ from tests.simulation.shrink import ATTEMPTS, shrunk
 from tests.simulation.simulate import Result, simulate
 from tests.simulation.world import Parts
 
-
 CHUNK = 5
 
 
