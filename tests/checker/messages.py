@@ -110,7 +110,7 @@ def reads_agree(log: RawLog, reads: Iterable[dict[str, Any]]) -> list[str]:
         found += [
             f"{message} at {sequence}: {name} read as {value}, on the log {want[name]}"
             for name, value in told.items()
-            if not _same(want[name], value)
+            if _bare(want[name]) != _bare(value)
         ]
     return found
 
@@ -127,7 +127,9 @@ def histories_agree(log: RawLog, told: Mapping[str, Sequence[Event]]) -> list[st
         found += [
             f"{message}: event {one['sequence']} told otherwise than on the log"
             for one, other in zip(items, want, strict=True)
-            if one["type"] != other["type"] or _at(one["time"]) != _at(other["time"]) or one["data"] != other["data"]
+            if one["type"] != other["type"]
+            or _at(one["time"]) != _at(other["time"])
+            or _bare(one["data"]) != _bare(other["data"])
         ]
     return found
 
@@ -147,7 +149,7 @@ def deadlines_agree(log: RawLog, told: Mapping[str, Sequence[dict[str, Any]]]) -
         state = STATES[kind]
         if before is not None and before[0] == "excused":
             state = "excused"
-        want[event["subject"]][data["deadline_id"]] = (state, _at(data["due_at"]), data["owed_by"])
+        want[event["subject"]][data["deadline_id"]] = (state, _at(data["due_at"]), _bare(data["owed_by"]))
     found: list[str] = []
     for message, items in told.items():
         there = {one["deadline_id"]: one for one in items}
@@ -155,7 +157,7 @@ def deadlines_agree(log: RawLog, told: Mapping[str, Sequence[dict[str, Any]]]) -
             found.append(f"{message}: {len(there)} deadlines told, on the log {len(want[message])}")
         for one, (state, due, owed_by) in want[message].items():
             told_of = there.get(one, {})
-            shown = (told_of.get("state"), _at(told_of["due_at"]) if told_of else None, told_of.get("owed_by"))
+            shown = (told_of.get("state"), _at(told_of["due_at"]) if told_of else None, _bare(told_of.get("owed_by")))
             if told_of and shown != (state, due, owed_by):
                 found.append(f"{message}: deadline {told_of['rule']} told {shown}, on the log {(state, due, owed_by)}")
     return found
@@ -190,10 +192,11 @@ def tables_agree(
     return found
 
 
-def _same(one: Any, other: Any) -> bool:
-    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
-        return list(one) == list(other)
-    return bool(one == other)
+def _bare(value: Any) -> Any:
+    """Without fields that are null: absent and null tell the same."""
+    if isinstance(value, dict):
+        return {name: _bare(one) for name, one in value.items() if one is not None}
+    return [_bare(one) for one in value] if isinstance(value, list) else value
 
 
 def _at(text: str) -> datetime:

@@ -45,11 +45,21 @@ def free_port_base() -> int:
 
 
 class Installation:
-    """`otklik up` in a folder of its own, on ports of its own."""
+    """`otklik up` in a folder of its own, on ports of its own. `claims`: what every token bears beside its own."""
 
-    def __init__(self, folder: Path, *, simulated_now: str | None = None, demo: bool = False, **env: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        simulated_now: str | None = None,
+        demo: bool = False,
+        base: int | None = None,
+        claims: dict[str, Any] | None = None,
+        **env: str,
+    ) -> None:
         self.folder = folder
-        self.base = free_port_base()
+        self.base = base or free_port_base()
+        self._claims = claims or {}
         self.env = os.environ | {"OTKLIK_PORT_BASE": str(self.base), "OTKLIK_DATA": str(folder / "otklik"), **env}
         self._arguments = ["up"] + (["--demo"] if demo else [])
         if simulated_now:
@@ -59,7 +69,7 @@ class Installation:
 
     @property
     def bootstrap(self) -> str:
-        return f"127.0.0.1:{self.base + 92}"
+        return self.env.get("OTKLIK_KAFKA") or f"127.0.0.1:{self.base + 92}"
 
     def url(self, service: str) -> str:
         return f"http://127.0.0.1:{self.base + 1 + ('intake', 'workflow', 'sla', 'reporting').index(service)}"
@@ -115,7 +125,7 @@ class Installation:
         command costs a second of processor, and chaos wants dozens."""
         if self._like is None:
             token = self.cli("token", "--role", role, "--authority", authority).splitlines()[-1]
-            self._like = jwt.decode(token, options={"verify_signature": False})
+            self._like = jwt.decode(token, options={"verify_signature": False}) | self._claims
         claims = self._like | {"sub": f"{role}-{authority}", "authorities": [authority], "roles": [role]}
         claims = {name: value for name, value in claims.items() if name != "agency"} | (
             {"agency": agency} if agency else {}
