@@ -44,7 +44,7 @@ class Told:
 
 
 class Load:
-    """`bases`: of intake and workflow, every replica's address."""
+    """`bases`: of intake and workflow, every replica's address. `done`: how many messages were worked on to their end."""
 
     def __init__(
         self, installation: Installation, authorities: list[str], seed: int, bases: dict[str, list[str]]
@@ -59,6 +59,7 @@ class Load:
         self._bases = bases
         self._later: list[Callable[[], Awaitable[None]]] = []
         self._left: int | None = None
+        self.done = 0
 
     async def prepare(self) -> None:
         """Tokens and agencies, while everything is still well."""
@@ -94,6 +95,7 @@ class Load:
             if message := await self._detect(authority, name, door):
                 await self._work(authority, message)
             count += 1
+            self.done += 1
 
     async def _echo(self) -> None:
         """What was sent some time ago comes once more, in no order: a proxy, or a client that woke up."""

@@ -88,10 +88,12 @@ class Nemesis:
             act: Callable[[], Awaitable[None]] = getattr(self, fault)
             await act()
 
-    async def each_once(self, breath: float) -> None:
-        """SIGKILL of every part, one after the other: of every replica, the broker, PostgreSQL."""
-        for part in PARTS:
-            await asyncio.sleep(breath)
+    async def each_once(self, done: Callable[[], float]) -> None:
+        """SIGKILL of every part, one after the other, spread over the work: of every replica, the broker, PostgreSQL.
+        `done`: which share of the work is."""
+        for number, part in enumerate(PARTS, 1):
+            while done() < number / (len(PARTS) + 1):
+                await asyncio.sleep(0.2)
             for victim in processes(self._installation, part):
                 self._kill(part, victim)
 
