@@ -25,7 +25,7 @@ STEPS_S = (-3600, 3600, -600, 600, -30, 30)
 DATABASE_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 
 ALWAYS = {"kill": 5.0, "pause": 5.0, "clock": 1.5}
-TABLES = {"drop_tables": 1.0, "restore": 1.0}
+TABLES = {"drop_tables": 3.0, "restore": 3.0}
 LEADERS = {"kill_leader": 2.0, "pause_leader": 2.0}
 
 

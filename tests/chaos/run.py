@@ -28,7 +28,7 @@ from tests.chaos.load import Load
 from tests.chaos.nemesis import Nemesis
 from tests.chaos.report import Report
 from tests.chaos.vandal import vandalise
-from tests.e2e.installation import OTKLIK, Installation, free_port_base
+from tests.e2e.installation import OTKLIK, Installation, die_with_parent, free_port_base
 
 AUTHORITIES = ["kbr", "kemerovo", "nenets", "kursky", "buryatia"]
 REPLICAS = {"workflow": 11, "sla": 12}
@@ -137,13 +137,19 @@ def _replica(installation: Installation, service: str, port: str) -> subprocess.
         "def end(*_):\n"
         "    child and child.kill(); sys.exit()\n"
         "signal.signal(signal.SIGTERM, end)\n"
+        "signal.signal(signal.SIGINT, end)\n"
         "while True:\n"
         f"    child = subprocess.Popen([{OTKLIK!r}, 'serve', '{service}', '--port', '{port}'])\n"
         "    child.wait()\n"
     )
     with (installation.folder / f"replica-{service}.log").open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-c", keep], env=environment, stdout=log, stderr=log, cwd=installation.folder
+            [sys.executable, "-c", keep],
+            env=environment,
+            stdout=log,
+            stderr=log,
+            cwd=installation.folder,
+            preexec_fn=die_with_parent,
         )
 
 

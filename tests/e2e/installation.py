@@ -26,7 +26,7 @@ M = uuid.UUID("26ba15cf-27a3-5393-90f6-7450e2dac5a5")
 _libc = ctypes.CDLL(None)
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """A test run that is killed leaves no installation behind: SIGINT reaches it when its parent goes."""
     _libc.prctl(1, int(signal.SIGINT))
 
@@ -84,7 +84,7 @@ class Installation:
             stderr=output,
             cwd=self.folder,
             start_new_session=True,
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent,
         )
         await self.ready(patience_s)
 
