@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -88,12 +88,13 @@ async def _up(settings: Settings, now: datetime | None, *, demo: bool, by_itself
                 )
             )
         token = _token(settings)
-        first = next(iter(files_of(settings.law_folders).authorities), None)
+        authorities = _most_told_first(files_of(settings.law_folders).authorities, demo=demo)
+        first = next(iter(authorities), None)
         if demo:
             await _play(settings, token, now, console)
         async with running_clock(settings):
-            if demo and token is not None and first is not None:
-                await showing.register(settings, console, token, first)
+            if demo and token is not None:
+                await showing.register(settings, console, token, authorities)
             showing.addresses(settings, console, token, first)
             await supervisor.until_stopped()
 
@@ -102,6 +103,15 @@ def _first_instant(settings: Settings, ends_at: datetime | None) -> datetime:
     from services.demo.script import begins_at
 
     return begins_at(files_of(settings.law_folders), ends_at or datetime.now(UTC))
+
+
+def _most_told_first(authorities: Iterable[str], *, demo: bool) -> list[str]:
+    """Where the demonstration has most to show stands first."""
+    if not demo:
+        return list(authorities)
+    from services.demo.posts import lines
+
+    return sorted(authorities, key=lambda authority: -len(lines(authority)))
 
 
 def _token(settings: Settings) -> Token | None:

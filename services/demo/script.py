@@ -32,8 +32,8 @@ __all__ = ["Refusal", "Told", "begins_at", "play"]
 
 SetTime = Callable[[datetime], Awaitable[object]]
 """Moves the installation's simulated clock on to an aware instant."""
-TOGETHER = timedelta(minutes=20)
-"""Steps that lie so near are taken at one time: a move of the clock costs more than a step."""
+TOGETHER = timedelta(minutes=45)
+"""Steps that lie so near are taken together, at the time of the first: early by that much, and never late by it."""
 CONNECTIONS = 16
 SHOWN_ZONE = ZoneInfo("Europe/Moscow")
 """In which the progress of the play is told; each authority works by its own."""
@@ -140,7 +140,7 @@ class _Stage:
             posts, steps = 0, 0
             while self._turns and self._turns[0].at <= self._now:
                 group = self._group()
-                at = group[-1].at
+                at = group[0].at
                 local = at.astimezone(SHOWN_ZONE)
                 if day is not None and day != local.date():
                     self._day(progress.console, day, posts, steps)

@@ -33,7 +33,7 @@ STORIES: dict[str, tuple[Step, ...]] = {
     "overdue": (),
     "open": (TAKE,),
     "stuck": (TAKE,),
-    "late_open": (Step(50, steps.take),),
+    "late_open": (Step(2 * HOUR, steps.take),),
     "return": (TAKE, Step(14, steps.give_back)),
     "review": (TAKE, ANSWER[0]),
     "approved": (TAKE, *ANSWER[:2]),
@@ -45,7 +45,7 @@ STORIES: dict[str, tuple[Step, ...]] = {
     "escalated": (Step(6, steps.take_as_high), *INTERIM),
     # Told to their end.
     "answer": (TAKE, *ANSWER, Step(4 * HOUR, steps.hear_the_author)),
-    "late": (Step(50, steps.take), Step(8 * HOUR, steps.draft), Step(45, steps.approve), Step(40, steps.publish),
+    "late": (Step(2 * HOUR, steps.take), Step(8 * HOUR, steps.draft), Step(90, steps.approve), Step(90, steps.publish),
              Step(HOUR, steps.hear_the_author)),
     "repeat": (TAKE, *ANSWER),
     "reroute": (TAKE, Step(14, steps.give_back), Step(15, steps.take_elsewhere), *ANSWER),
