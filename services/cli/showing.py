@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -52,18 +52,24 @@ async def register(settings: Settings, console: Console, token: Token, authoriti
     """How many messages stand where, an authority a line; and some rows of the first one's register, of every kind."""
     async with httpx.AsyncClient(timeout=30) as http:
         read = {one: await _rows(http, settings, token, one) for one in authorities}
-    counts = Table(title="Сообщения по органам власти", title_justify="left")
-    shown = [status for status in STATUSES if any(row["status"] == status for rows in read.values() for row in rows)]
-    for column in ("", "всего", *(STATUSES[status] for status in shown), "с нарушением срока"):
-        counts.add_column(column, justify="left" if not column else "right")
-    for authority, rows in read.items():
-        number = Counter(row["status"] for row in rows)
-        late = sum(row["deadlines_breached"] > 0 for row in rows)
-        counts.add_row(authority, str(len(rows)), *(str(number[status] or "") for status in shown), str(late or ""))
-    console.print(counts)
+    console.print(_counts(read))
     first = next(iter(read), None)
     if first is not None:
         console.print(_excerpt(first, read[first], await _zone(settings, token, first)))
+
+
+def _counts(read: Mapping[str, list[dict[str, Any]]]) -> Table:
+    table = Table("сообщений", title="Что сейчас где", title_justify="left")
+    for authority in read:
+        table.add_column(authority, justify="right")
+    numbers = [Counter(row["status"] for row in rows) for rows in read.values()]
+    for status, name in STATUSES.items():
+        table.add_row(name, *(str(number[status] or "") for number in numbers))
+    table.add_section()
+    table.add_row("всего", *(str(len(rows)) for rows in read.values()))
+    late = (sum(row["deadlines_breached"] > 0 for row in rows) for rows in read.values())
+    table.add_row("с нарушенным сроком", *(str(number or "") for number in late))
+    return table
 
 
 async def _rows(http: httpx.AsyncClient, settings: Settings, token: Token, authority: str) -> list[dict[str, Any]]:
