@@ -32,8 +32,9 @@ __all__ = ["Refusal", "Told", "begins_at", "play"]
 
 SetTime = Callable[[datetime], Awaitable[object]]
 """Moves the installation's simulated clock on to an aware instant."""
-TOGETHER = timedelta(minutes=45)
-"""Steps that lie so near are taken together, at the time of the first: early by that much, and never late by it."""
+TOGETHER = timedelta(minutes=15)
+"""Turns that lie so near are taken together, at the time of the first: a post is found early by that much, and a step waits
+for the one before as long as its story says or less, so that no term is broken by it."""
 CONNECTIONS = 16
 SHOWN_ZONE = ZoneInfo("Europe/Moscow")
 """In which the progress of the play is told; each authority works by its own."""
@@ -151,7 +152,7 @@ class _Stage:
                     await self._set_time(at)
                 async with asyncio.TaskGroup() as tasks:
                     for turn in group:
-                        tasks.create_task(self._take(turn))
+                        tasks.create_task(self._take(turn, at))
                 pushed = sum(turn.step == -1 for turn in group)
                 posts, steps = posts + pushed, steps + len(group) - pushed
                 progress.update(bar, advance=pushed)
@@ -160,14 +161,16 @@ class _Stage:
         return self._told
 
     def _group(self) -> list[_Turn]:
-        """The next turns, near enough to each other."""
+        """The next turns, near enough to each other; what is only minutes old comes alone, at its own minute."""
         group = [heapq.heappop(self._turns)]
+        if group[0].case.post.line.days_ago == 0:
+            return group
         while self._turns and self._turns[0].at <= min(group[0].at + TOGETHER, self._now):
             group.append(heapq.heappop(self._turns))
         return group
 
-    async def _take(self, turn: _Turn) -> None:
-        """One turn, and the place of the next one of the same post."""
+    async def _take(self, turn: _Turn, at: datetime) -> None:
+        """One turn, taken at `at`, and the place of the next one of the same post."""
         case, story = turn.case, STORIES[turn.case.post.line.story]
         if turn.step == -1:
             await case.desk.push(case.post.detection(self._stated(case.post), case.earlier))
@@ -180,8 +183,8 @@ class _Stage:
             wait = timedelta(minutes=round(story[turn.step + 1].after * case.dice.uniform(0.7, 1.3)))
             # What is only minutes old is worked at once, whatever the hour: somebody is on duty.
             fresh = case.post.line.days_ago == 0
-            at = turn.at + wait if fresh else self._time[case.desk.authority].add(turn.at, wait)
-            heapq.heappush(self._turns, _Turn(at, turn.number, case, turn.step + 1))
+            next_at = at + wait if fresh else self._time[case.desk.authority].add(at, wait)
+            heapq.heappush(self._turns, _Turn(next_at, turn.number, case, turn.step + 1))
 
     def _stated(self, post: DemoPost) -> datetime:
         """`detected_at`: by a real clock nothing may be older than a day."""
