@@ -17,6 +17,7 @@ from services.cli.law import files_of
 from services.cli.showing import Token
 from services.runtime.child import ChildProcess, StartError, answers
 from services.runtime.embedded import EmbeddedKafka, EmbeddedPostgres, fetch_kafka
+from services.runtime.embedded_guards import require_port
 from services.runtime.settings import ENV_PREFIX, SERVICE_PORTS, ClockKind, Settings, SettingsError, load_settings
 from services.runtime.supervisor import Supervisor
 from services.runtime.tokens import Claims, local_token
@@ -52,6 +53,9 @@ def up(
 async def _up(settings: Settings, now: datetime | None, *, demo: bool, by_itself: bool, console: Console) -> None:
     """`by_itself`: the demonstration chooses the clock, a simulated one that comes up to the machine's and runs on with it."""
     async with Supervisor(settings.data, console=console) as supervisor:
+        # Told before anything is downloaded; and a stranger's service must not be taken for ours that is ready.
+        for service in SERVICE_PORTS:
+            require_port(settings.http_port(service), service)
         if not os.environ.get(ENV_PREFIX + "KAFKA"):
             await fetch_kafka(console)
             await supervisor.start(
