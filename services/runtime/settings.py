@@ -73,6 +73,9 @@ class Settings(BaseSettings):
         description="число копий каждой партиции",
     )
     clock: ClockKind = Field(default="real", description="real — время брокера; simulated — `otklik clock`")
+    clock_runs: bool = Field(
+        default=False, description="условные часы идут вместе с настоящими (`otklik up --demo`), а не стоят"
+    )
     oidc_issuer: str | None = Field(default=None, description="издатель токенов (iss); с ним местный ключ выключен")
     oidc_audience: str | None = Field(default=None, description="получатель токенов (aud)")
     oidc_jwks_url: str | None = Field(default=None, description="адрес ключей издателя; иначе — из его метаданных")

@@ -19,6 +19,7 @@ from services.reporting.pages import render, timeline
 from services.reporting.pages.forms import Standing, forms
 from services.reporting.pages.frame import frame
 from services.reporting.pages.session import CurrentVisitor
+from services.reporting.pages.suggestions import suggested
 from services.reporting.projections.register import Row
 from services.reporting.store import wait_for_sequence
 from services.runtime import problems
@@ -43,6 +44,7 @@ def add(app: APIRouter, context: Context) -> None:
             story = await _story(connection, wanted)
             post = await _post(connection, wanted)
             owed = await _deadlines(connection, wanted)
+            alike = await suggested(connection, seen, visitor.actor, row)
         act = told["law"].act(row.law, row.regulation)
         own = told["seen"].agency
         shown = timeline.visible(story, row, act, own)
@@ -62,6 +64,7 @@ def add(app: APIRouter, context: Context) -> None:
             "deadlines": [one for one in owed if own is None or one["agency"] == own],
             "forms": forms(standing, visitor.actor),
             "drafts": _texts(shown, row),
+            "alike": alike,
             "in_time": in_time,
             "workflow_port": context.settings.port_base + SERVICE_PORTS["workflow"],
         }

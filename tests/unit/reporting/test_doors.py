@@ -225,6 +225,7 @@ async def test_openapi_names_every_door(door: Door) -> None:
     assert set(paths) == {
         "/v1/register", "/v1/summaries/{authority}/{period}", "/v1/ratings/{authority}/{period}",
         "/v1/dynamics/{authority}", "/v1/overdue/{authority}", "/v1/accounts/{authority}",
+        "/v1/messages/{message_id}/similar",
     }  # fmt: skip
 
 
