@@ -11,10 +11,11 @@ from uuid import UUID
 
 from fastapi import FastAPI, Header, Query, Request
 from fastapi.middleware.cors import CORSMiddleware
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict
 
 from schemas.envelope import Actor
 from schemas.ids import Slug
+from schemas.instants import Instant
 from schemas.messages import MessageStatus, MessageView, Page
 from schemas.outcomes import Accepted, Fault
 from services.runtime import problems
@@ -83,7 +84,7 @@ def _read_messages(app: FastAPI, parts: Callable[[], Parts]) -> None:
         authority: Annotated[Slug | None, Query()] = None,
         status: Annotated[MessageStatus | None, Query()] = None,
         agency: Annotated[Slug | None, Query()] = None,
-        due_before: Annotated[AwareDatetime | None, Query(description="С открытым сроком раньше этого")] = None,
+        due_before: Annotated[Instant | None, Query(description="С открытым сроком раньше этого")] = None,
         limit: Limit = 100,
         after: After = None,
     ) -> Page:

@@ -15,8 +15,6 @@ from schemas.outcomes import Fault
 from services.runtime import problems
 from services.runtime.gate import unstorable
 
-_SANE_YEARS = range(1970, 2200)
-
 
 class Shapeless(Exception):
     """What came is no command; `faults` says why, with pointers into the body."""
@@ -77,9 +75,6 @@ def shaped(raw: bytes | dict[str, Any], about: Literal["message", "period"], sub
 
 def _unfit(data: Data, subject: str) -> list[Fault]:
     found = []
-    published_at = getattr(data, "published_at", None)
-    if published_at is not None and published_at.year not in _SANE_YEARS:
-        found.append(Fault(pointer="/data/published_at", detail="год вне 1970–2199"))
     if isinstance(data, PeriodData):
         report = "rating" if "rating" in data.type.split("_") else "summary"
         if ids.period_id(data.authority, report, data.period) != subject:

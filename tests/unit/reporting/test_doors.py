@@ -117,6 +117,8 @@ async def test_wrong_parameters_are_refused_with_their_place(door: Door) -> None
         {"after": "x"},
         {"format": "pdf"},
         {"as_of": "2026-11-16T09:00"},
+        {"as_of": "0001-01-01T00:00:00+14:00"},
+        {"authority": "kbr", "to": "9999-12-31"},
     ):
         answer = await door.get("/v1/register", **query)
         assert answer.status_code == 422, query
