@@ -241,8 +241,8 @@ class Folder:
         if changes.new == self._place and not changes.states and not changes.quarantined:
             return
         await self._store.save(changes)
-        states.saved()
         self._place = changes.stored_place
+        states.saved(self._place)
         self._changes = self._fresh()
 
     async def _refold_late(self) -> None:
@@ -252,7 +252,7 @@ class Folder:
         late, self._late = sorted(self._late), set()
         if not late:
             return
-        stored = await self._store.kept(self._partition, late)
+        stored = await self._store.kept(self._partition, late, self._states.held)
         for key in late:
             events = {(row.topic, row.offset): row for row in stored[key]}
             events |= {(row.topic, row.offset): row for row in self._changes.kept if row.key == key}
