@@ -70,11 +70,16 @@ class Ready(BaseModel):
 Health = Callable[[], Awaitable[Ready]]
 
 
-def health_of(runner: runtime_health.Health, *more: Callable[[], dict[str, Check]]) -> Health:
-    """The readiness that a runner tells, with further checks of the service's own."""
+def health_of(
+    runner: runtime_health.Health, *more: Callable[[], dict[str, Check]], database: Callable[[], Awaitable[str]]
+) -> Health:
+    """The readiness that a runner tells, with further checks of the service's own. `database`: why it does not answer,
+    and nothing when it does."""
 
     async def health() -> Ready:
+        wrong = await database()
         checks = {name: Check(ok=one.ok, detail=one.detail) for name, one in runner.checks().items()}
+        checks["postgres"] = Check(ok=not wrong, detail=wrong or "отвечает")
         for asked in more:
             checks |= asked()
         ready = all(check.ok for check in checks.values())

@@ -89,6 +89,9 @@ class Settings(BaseSettings):
     session_timeout: float = Field(
         default=6.0, ge=6, le=300, description="через сколько партиции умершей копии отдаются другим, секунд"
     )
+    lag_limit: int = Field(
+        default=10_000, ge=1, le=100_000_000, description="при каком числе непрочитанных записей служба не готова"
+    )
     database_pool: int = Field(default=10, ge=1, le=100, description="наибольшее число соединений с базой на службу")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="подробность журнала")
 

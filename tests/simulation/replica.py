@@ -259,8 +259,8 @@ class Replica:
         appender = Appender(self.log, self.clock)
         await appender.start()
 
-        def owned() -> list[int]:
-            return [int(name) for name, one in health.partitions.items() if one.state == "running"]
+        def owned() -> dict[int, datetime | None]:
+            return {int(name): one.at for name, one in health.partitions.items() if one.state == "running"}
 
         await Ticker(agenda_of(store), appender, self.clock, owned).run()
 
