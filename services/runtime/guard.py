@@ -21,6 +21,9 @@ from services.runtime.tokens import Verifier
 TokenReader = Callable[[Request], str | None]
 """Where a service looks for the token besides the header `Authorization` (a cookie of the pages)."""
 
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""Others may be any word at all, and each would be a series of its own."""
+
 _log = structlog.get_logger("http")
 
 
@@ -69,10 +72,11 @@ class Guard:
             seconds = time.monotonic() - began
             # The route's template and not the path: a query or an id typed wrongly may hold anything.
             route = getattr(scope.get("route"), "path", "—")
-            telemetry.request_seen(scope["method"], route, status, seconds)
+            method = scope["method"] if scope["method"] in _METHODS else "—"
+            telemetry.request_seen(method, route, status, seconds)
             if route not in {"/healthz", "/readyz", "/metrics"}:
                 ms = round(seconds * 1000, 1)
-                _log.info("request", method=scope["method"], route=route, status=status, ms=ms, **_ids(scope))
+                _log.info("request", method=method, route=route, status=status, ms=ms, **_ids(scope))
 
     async def _admitted(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)

@@ -192,14 +192,8 @@ class PartitionWorker:
         for key in keys:
             if key not in self.quarantined:
                 record = one.record
-                logger.error(
-                    "%s is in quarantine: %s/%d/%d, %s",
-                    key,
-                    record.topic,
-                    record.partition,
-                    record.offset,
-                    problem.reason,
-                )
+                place = one.place()
+                logger.error("%s is in quarantine: %s, %s: %s", key, place, problem.reason, problem.detail)
                 self._transactions.quarantine(
                     Quarantined(key, record.topic, record.offset, problem.reason, problem.detail, self._code_version)
                 )

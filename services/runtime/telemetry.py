@@ -110,7 +110,9 @@ def configure(service: str, settings: Settings) -> None:
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=foreign, processors=[_cleaned, render]))
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(max(level, logging.WARNING) if level > logging.DEBUG else level)
+    # What libraries say of their work quotes it: aiokafka whole records, SQLAlchemy rows, httpx headers with tokens.
+    root.setLevel(max(level, logging.WARNING))
+    logging.getLogger("services").setLevel(level)
 
 
 def _traceback(exc_info: structlog.typing.ExcInfo) -> str:
