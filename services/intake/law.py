@@ -106,7 +106,8 @@ class AuthoritiesInForce:
         if changed:
             self._tell()
         if changed or self._next - self._saved >= SAVE_EVERY_RECORDS:
-            await self._store.save(self._identity, self._next, changed)
+            # All of them and not only the changed: the tables may have been dropped since, and a position stands for all.
+            await self._store.save(self._identity, self._next, self._known)
             self._saved = self._next
 
     def _amended(self, envelope: Envelope) -> Directory | None:

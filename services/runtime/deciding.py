@@ -12,7 +12,7 @@ from datetime import datetime
 from pydantic import BaseModel, ValidationError
 
 from schemas.envelope import CONTENT_TYPE, Envelope
-from services.runtime.dead_letters import FAILED, NOT_AN_EVENT, Problem, described
+from services.runtime.dead_letters import FAILED, NOT_AN_EVENT, Problem, described, faults_told
 from services.runtime.decider import Agenda, Decider, Due, Input, Output, Scope, UnknownEvent, Unreadable
 from services.runtime.headers import CONTENT_TYPE_HEADER, Cause, Cursor
 from services.runtime.log import MAX_RECORD_BYTES_OUT, Outgoing, Record
@@ -104,7 +104,7 @@ class Judge:
         except ValidationError as error:
             if decider.remembers_source:
                 raise PartitionStopped(f"{one.place()}, of our own log, is no CloudEvent") from error
-            one.problem = Problem(NOT_AN_EVENT, _faults(error))
+            one.problem = Problem(NOT_AN_EVENT, faults_told(error))
             return one
         given = one.given = Input(envelope, at, record.partition, record.offset, record.headers)
         try:
@@ -192,11 +192,3 @@ class Judge:
     def cause(self, one: Prepared, index: int, more: Cursor | None = None) -> Cause:
         record = one.record
         return Cause(record.topic, record.partition, record.offset, self._source_log, index, one.at, more)
-
-
-def _faults(error: ValidationError) -> str:
-    """Where and how it is no CloudEvent, without repeating what it holds."""
-    return "; ".join(
-        f"/{'/'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
-        for fault in error.errors(include_url=False, include_input=False, include_context=False)[:20]
-    )

@@ -131,6 +131,9 @@ class Member(Protocol):
     async def stop(self) -> None:
         """Leave the group, in bounded time."""
 
+    def positions(self) -> Mapping[TopicPartition, int]:
+        """Of what is being read: how far it was fetched, behind marks of transactions too."""
+
     def feed(self, starts: Mapping[TopicPartition, int]) -> Feed:
         """Begin to read assigned partitions at these offsets, into one bounded queue. Raises `LogError` when one of
         them is not ours any more."""

@@ -84,6 +84,15 @@ class Settings(BaseSettings):
     )
     http_host: str = Field(default="127.0.0.1", description="адрес, на котором службы слушают HTTP")
     max_request_bytes: int = Field(default=1 << 20, ge=1024, le=4 << 20, description="предел тела запроса, байт")
+    requests_per_second: float = Field(
+        default=200.0,
+        ge=0,
+        le=1_000_000,
+        description="запросов в секунду с одним токеном (sub) на копию службы; 0 — без предела",
+    )
+    requests_burst: int = Field(
+        default=2000, ge=1, le=10_000_000, description="сколько запросов с одним токеном можно подать разом"
+    )
     outcome_timeout: float = Field(default=10.0, gt=0, le=300, description="сколько ждать исхода команды, секунд")
     batch_max: int = Field(default=500, ge=1, le=10_000, description="наибольшая пачка записей одной транзакции")
     transaction_timeout: float = Field(
@@ -91,6 +100,9 @@ class Settings(BaseSettings):
     )
     session_timeout: float = Field(
         default=6.0, ge=6, le=300, description="через сколько партиции умершей копии отдаются другим, секунд"
+    )
+    lag_limit: int = Field(
+        default=10_000, ge=1, le=100_000_000, description="при каком числе непрочитанных записей служба не готова"
     )
     database_pool: int = Field(default=10, ge=1, le=100, description="наибольшее число соединений с базой на службу")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="подробность журнала")

@@ -36,7 +36,9 @@ class Sweeping:
     async def entries(self) -> AsyncGenerator[AgendaEntry, None]:
         """After each entry, say `changed` with the keys that it changed, before asking for the next."""
         while True:
-            page = await self._store.agenda(self._partition, self._sweep.name, self._sweep.until, self._after, PAGE)
+            page = await self._store.agenda(
+                self._partition, self._sweep.name, self._sweep.until, self._after, PAGE, self._states.held
+            )
             self._bound = page[-1].order() if len(page) == PAGE else None
             await self._states.ensure(one.key for one in page)
             self._dirty = set(self._states.changed)

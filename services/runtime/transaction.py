@@ -110,8 +110,8 @@ class Transactions:
             cursor=unfinished,
         )
         await self._store.save(changes)
-        self._states.saved()
         self.place = changes.stored_place
+        self._states.saved(self.place)
 
     def _offsets(self, positions: Sequence[Position]) -> dict[str, int]:
         offsets = dict(self.place.offsets)

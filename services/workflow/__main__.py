@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from schemas import topics
 from services.runtime import installation, process
 from services.runtime.appender import Appender
-from services.runtime.database import create_engine, wait_for_database
+from services.runtime.database import DatabaseProbe, create_engine, wait_for_database
 from services.runtime.decider_loop import DeciderRunner
 from services.runtime.gate import StoredWaiter
 from services.runtime.http import Check, health_of, serve
@@ -61,6 +61,7 @@ async def run(settings: Settings, port: int) -> None:
             code_version=version("otklik"),
             limits=Limits(batch_max=settings.batch_max),
         )
+        runner.health.lag_limit = settings.lag_limit
 
         async def new_agency(authority: str, agency: str) -> None:
             await installation.ensure_agencies(settings, [(authority, agency)])
@@ -83,7 +84,7 @@ async def run(settings: Settings, port: int) -> None:
                 "warm": warm.check(),
             } | {f"doors: {name}": Check(ok=one.ok, detail=one.detail) for name, one in doors.health.checks().items()}
 
-        app = make_app(settings, lambda: parts, health_of(runner.health, more))
+        app = make_app(settings, lambda: parts, health_of(runner.health, more, database=DatabaseProbe(engine)))
         await process.first_to_end(
             warm.run(),
             DueFollower(log, engine, settings.partitions).run(),

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
+import structlog
+
 from schemas import topics
 from schemas.commands import cloud_type
 from schemas.envelope import CONTENT_TYPE, Actor, Envelope
@@ -58,6 +60,7 @@ class CommandGate:
             data=command.body(),
         )
         outgoing = Outgoing(topics.INBOX, subject.encode(), envelope.to_bytes(), HEADERS)
+        structlog.contextvars.bind_contextvars(command_id=command_id)
         began = time.monotonic()
         self._in_hand[command_id] = actor.sub
         try:

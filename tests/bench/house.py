@@ -106,7 +106,10 @@ class House:
             [sys.executable, "-m", f"services.{service}"],
             run=self.folder / "run",
             log=self.folder / "logs" / f"{name}.log",
-            environment=dict(os.environ) | {ENV_PREFIX + one.upper(): str(values[one]) for one in decided},
+            # One sender here stands for a region's: what is measured is not how he is held back.
+            environment=dict(os.environ)
+            | {ENV_PREFIX + one.upper(): str(values[one]) for one in decided}
+            | {f"{ENV_PREFIX}REQUESTS_PER_SECOND": "0"},
             ready=answers(f"{settings.url(service)}/readyz"),
         )
         self._services[name] = child
