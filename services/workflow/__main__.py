@@ -13,7 +13,6 @@ from services.runtime.decider_loop import DeciderRunner
 from services.runtime.gate import StoredWaiter
 from services.runtime.http import Check, health_of, serve
 from services.runtime.migrate import upgrade
-from services.runtime.postgres_store import PostgresStore
 from services.runtime.relay import Relay
 from services.runtime.settings import Settings
 from services.runtime.transaction import Limits
@@ -23,7 +22,7 @@ from services.workflow.doors import PATTERN, admitted
 from services.workflow.due import DueFollower
 from services.workflow.gate import AmendmentGate, CommandGate
 from services.workflow.reads import MessageReader
-from services.workflow.store import SCHEMA, WorkflowReads, project, wipe
+from services.workflow.store import SCHEMA, WorkflowReads, make_store
 from services.workflow.warm import Warm
 
 
@@ -38,7 +37,7 @@ async def run(settings: Settings, port: int) -> None:
         await wait_for_database(engine)
         await upgrade(engine, SCHEMA)
         decider = WorkflowDecider()
-        store = PostgresStore(engine, SCHEMA, topics.INBOX, project, wipe)
+        store = make_store(engine)
         appender = Appender(log, clock)
         await appender.start()
         stack.push_async_callback(appender.stop)

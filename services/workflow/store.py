@@ -17,6 +17,7 @@ from schemas import topics
 from schemas.outcomes import ACCEPTED
 from services.runtime.log import Position
 from services.runtime.postgres_positions import transaction
+from services.runtime.postgres_store import PostgresStore
 from services.runtime.store import Changes
 from services.workflow.outcomes import FINGERPRINT
 from services.workflow.state import Message
@@ -49,27 +50,29 @@ class Wanted:
     after: tuple[datetime, str] | None = None
 
 
-async def project(connection: AsyncConnection, changes: Changes) -> None:
-    """Write the derived rows of one save, in its transaction."""
-    await _project_messages(connection, changes)
-    await _project_outcomes(connection, changes)
+def make_store(engine: AsyncEngine, schema: str = SCHEMA) -> PostgresStore:
+    """The runtime's tables and the derived ones, in the service's schema or in one beside it."""
+
+    async def project(connection: AsyncConnection, changes: Changes) -> None:
+        await _project_messages(connection, schema, changes)
+        await _project_outcomes(connection, schema, changes)
+
+    async def wipe(connection: AsyncConnection, partition: int) -> None:
+        for table in ("messages", "outcomes"):
+            await connection.execute(
+                text(f'DELETE FROM "{schema}".{table} WHERE partition = :partition'), {"partition": partition}
+            )
+
+    return PostgresStore(engine, schema, topics.INBOX, project, wipe)
 
 
-async def wipe(connection: AsyncConnection, partition: int) -> None:
-    """Empty the derived rows of a partition that is folded anew."""
-    for table in ("messages", "outcomes"):
-        await connection.execute(
-            text(f"DELETE FROM workflow.{table} WHERE partition = :partition"), {"partition": partition}
-        )
-
-
-async def _project_messages(connection: AsyncConnection, changes: Changes) -> None:
+async def _project_messages(connection: AsyncConnection, schema: str, changes: Changes) -> None:
     messages = [state for state in changes.states.values() if isinstance(state, Message)]
     if not messages:
         return
     await connection.execute(
         text(
-            "INSERT INTO workflow.messages (partition, message_id, authority, status, sequence, agencies, received_at) "
+            f'INSERT INTO "{schema}".messages (partition, message_id, authority, status, sequence, agencies, received_at) '
             "SELECT :partition, new.id, new.authority, new.status, new.sequence, "
             "string_to_array(nullif(new.agencies, ''), ','), new.received_at "
             "FROM unnest(CAST(:ids AS text[]), CAST(:authorities AS text[]), CAST(:statuses AS text[]), "
@@ -95,7 +98,7 @@ def _issued_to(message: Message) -> list[str]:
     return sorted({one.agency for one in message.assignments if one.issued_at is not None})
 
 
-async def _project_outcomes(connection: AsyncConnection, changes: Changes) -> None:
+async def _project_outcomes(connection: AsyncConnection, schema: str, changes: Changes) -> None:
     said = [
         (one.cause.offset, one.envelope)
         for one in changes.said
@@ -104,7 +107,7 @@ async def _project_outcomes(connection: AsyncConnection, changes: Changes) -> No
     if said:
         await connection.execute(
             text(
-                "INSERT INTO workflow.outcomes (partition, source, command_id, subject, sub, accepted, at, body) "
+                f'INSERT INTO "{schema}".outcomes (partition, source, command_id, subject, sub, accepted, at, body) '
                 "SELECT :partition, new.* FROM unnest(CAST(:sources AS bigint[]), CAST(:ids AS text[]), "
                 "CAST(:subjects AS text[]), CAST(:subs AS text[]), CAST(:accepted AS boolean[]), "
                 "CAST(:ats AS timestamptz[]), CAST(:bodies AS text[])) AS new ON CONFLICT DO NOTHING"
@@ -122,7 +125,7 @@ async def _project_outcomes(connection: AsyncConnection, changes: Changes) -> No
         )
     if changes.new.at is not None and changes.new.serial % _PRUNE_EVERY_SAVES == 0:
         await connection.execute(
-            text("DELETE FROM workflow.outcomes WHERE partition = :partition AND at < :before"),
+            text(f'DELETE FROM "{schema}".outcomes WHERE partition = :partition AND at < :before'),
             {"partition": changes.partition, "before": changes.new.at - OUTCOMES_KEPT},
         )
 
