@@ -106,11 +106,11 @@ class Relay(GroupRunner):
         try:
             outgoing = list(self._transform(record))
         except Unreadable as error:
-            outgoing = [dead_letter(record, Problem(error.reason, error.detail), {})]
+            outgoing = [dead_letter(record, Problem(error.reason, error.detail), {}, partners=True)]
         except MemoryError:
             raise
         except Exception as error:  # noqa: BLE001 - architecture.md, "Dead letters": its neighbours live
-            outgoing = [dead_letter(record, Problem(FAILED, described(error)), {})]
+            outgoing = [dead_letter(record, Problem(FAILED, described(error)), {}, partners=True)]
         stamp = self._clock.now() if self._clock is not None and self._clock.simulated else None
         marked: list[Outgoing] = []
         for index, out in enumerate(outgoing):
