@@ -8,15 +8,26 @@ from datetime import datetime
 from pathlib import Path
 
 import asyncpg
+import pytest
 from rich.console import Console
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.cli.clock import move
 from services.cli.export import copy
 from services.cli.import_ import restore
+from services.cli.rebuild import parts_of
 from services.cli.rebuild import run as rebuild
+from services.cli.telling import Refused
 from services.cli.verify import Found
 from services.cli.verify import run as verify
-from services.runtime.settings import SERVICE_PORTS, Settings
+from services.runtime import beside, installation
+from services.runtime.database import create_engine
+from services.runtime.log import Fenced, Outgoing, TopicPartition
+from services.runtime.migrate import upgrade
+from services.runtime.settings import SERVICE_PORTS, Settings, load_settings
+from services.sla.decider import Sla
+from services.sla.store import make_store
 from tests.checker import raw_log
 from tests.checker.invariants import check_log
 from tests.integration.test_reporting_log import SERVICES, House, house, seen, walked
@@ -63,11 +74,17 @@ async def test_every_row_that_is_not_as_the_log_says_is_found_and_mended_while_p
 
     # A command whose outcome its sender is still owed: no fold of the log knows of it.
     await admin.execute("INSERT INTO workflow.pending VALUES ('0', 'somebody', NULL, 0, 0, now())")
-    living = asyncio.ensure_future(life(house))
+    lived: list[str] = []
+    living = asyncio.ensure_future(life(house, lived))
     for service in SERVICE_PORTS:
         await rebuild(house.settings, service, SILENT)
+        went_on = len(lived)
+        async with asyncio.timeout(60):
+            while len(lived) == went_on and not living.done():
+                await asyncio.sleep(0.05)
     living.cancel()
-    assert (await asyncio.gather(living, return_exceptions=True)) == [None] or living.cancelled(), living.exception()
+    await asyncio.gather(living, return_exceptions=True)
+    assert living.cancelled(), living.exception()
     assert await admin.fetchval("SELECT count(*) FROM workflow.pending") == 1
     assert (
         await admin.fetchval(
@@ -91,18 +108,17 @@ async def test_every_row_that_is_not_as_the_log_says_is_found_and_mended_while_p
 CHECKED = ["inbox", "events", "outcomes", "deadlines"]
 
 
-async def life(house: House) -> None:
+async def life(house: House, lived: list[str]) -> None:
     """Posts come in, are judged, and are read again, without a pause; every answer is whole, and what was written is read."""
-    number = 0
     while True:
-        number += 1
-        message = await house.detect(f"-2_{number}")
+        message = await house.detect(f"-2_{len(lived)}")
         await seen(house, message, 1)
         await house.do(message, "dismiss", ground="no_response_needed")
         await seen(house, message, 2)
         listed = await house.ask("/v1/register")
         assert listed.status_code == 200, listed.text
         assert len(listed.json()["items"]) >= 2
+        lived.append(message)
 
 
 async def test_a_log_restored_elsewhere_is_folded_anew_and_goes_on_where_it_stood(
@@ -111,7 +127,8 @@ async def test_a_log_restored_elsewhere_is_folded_anew_and_goes_on_where_it_stoo
     """The copy is taken while people write. Over there nothing is judged twice, and what was not judged yet is."""
     answered, _ = await walked(house)
     await move(house.settings, EVENING)
-    living = asyncio.ensure_future(life(house))
+    lived: list[str] = []
+    living = asyncio.ensure_future(life(house, lived))
     folder = tmp_path / "copy"
     await copy(house.settings, folder, SILENT)
     living.cancel()
@@ -137,3 +154,38 @@ async def test_a_log_restored_elsewhere_is_folded_anew_and_goes_on_where_it_stoo
         assert {place: now.get(place) for place in stood} == stood
     assert (await house.ask("/v1/register")).json()["items"]
     await seen(house, answered, 6)
+
+
+async def test_a_replica_that_works_is_fenced_before_the_tables_change_and_none_may_begin_in_between(
+    kafka: str, database: str, prefix: str
+) -> None:
+    """Else it would judge by tables that lack what it has itself said last."""
+    settings = load_settings(kafka=kafka, postgres=database, prefix=prefix, partitions=1)
+    await installation.ensure(settings)
+    engine = create_engine(settings.postgres, "test", 4)
+    await upgrade(engine, "sla")
+    held_up: list[bool] = []
+    async with installation.open_log(settings) as log:
+        working = await log.session("sla", TopicPartition("events", 0))
+        live = make_store(engine)
+        await live.claim(0, "working")
+
+        async def also(connection: AsyncConnection, schema: str) -> None:
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(live.claim(0, "eager"), 0.3)
+            # Whoever only looks is not.
+            held_up.append(await live.place(0) is None)
+
+        schema = await beside.make_beside(engine, "sla")
+        parts = parts_of(settings, Sla(1), log, make_store(engine, schema))
+        await beside.rebuild_decider("sla", parts, engine, 1, lambda done, of: None, also)
+        assert held_up == [False]
+        with pytest.raises(Fenced):
+            await working.commit([Outgoing("deadlines", b"k", b"late", {}, 0)], None)
+        await working.close()
+
+        async with engine.begin() as connection:
+            await connection.execute(text("INSERT INTO sla.quarantine VALUES (0, 'message/x', '', -1, '', '', '')"))
+        with pytest.raises(Refused, match="карантине"):
+            await rebuild(settings, "sla", SILENT)
+    await engine.dispose()
