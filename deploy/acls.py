@@ -106,7 +106,8 @@ SERVICES: Mapping[str, _Doors] = {
     # What an authority takes (its largest age of a detection) stands in the amendments, on `events`.
     "intake": _Doors(reads=(topics.DETECTIONS, topics.EVENTS), writes=(topics.INBOX, topics.DEAD_LETTERS)),
     "workflow": _Doors(
-        reads=(topics.INBOX, topics.EVENTS, topics.OUTCOMES),
+        # `deadlines` for the list's `due_before` alone.
+        reads=(topics.INBOX, topics.EVENTS, topics.OUTCOMES, topics.DEADLINES),
         writes=(topics.INBOX, topics.EVENTS, topics.OUTCOMES, topics.ESCALATIONS, topics.DEAD_LETTERS),
         reads_each=(_COMMANDS,),
         writes_each=(_ASSIGNMENTS,),
