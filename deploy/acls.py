@@ -106,7 +106,8 @@ SERVICES: Mapping[str, _Doors] = {
     # What an authority takes (its largest age of a detection) stands in the amendments, on `events`.
     "intake": _Doors(reads=(topics.DETECTIONS, topics.EVENTS), writes=(topics.INBOX, topics.DEAD_LETTERS)),
     "workflow": _Doors(
-        reads=(topics.INBOX, topics.EVENTS, topics.OUTCOMES),
+        # `deadlines` for the list's `due_before` alone.
+        reads=(topics.INBOX, topics.EVENTS, topics.OUTCOMES, topics.DEADLINES),
         writes=(topics.INBOX, topics.EVENTS, topics.OUTCOMES, topics.ESCALATIONS, topics.DEAD_LETTERS),
         reads_each=(_COMMANDS,),
         writes_each=(_ASSIGNMENTS,),
@@ -204,7 +205,7 @@ def _of_service(prefix: str, service: str, doors: _Doors) -> Iterator[Acl]:
 def _of_operator(prefix: str) -> Iterator[Acl]:
     """The daily account: makes topics, applies the law, reads everything, and can neither alter nor forge what is there.
 
-    What rewrites a log (`otklik import`, replaying what a partner wrote) is done as `admin`, the broker's super user."""
+    What makes a log anew (`otklik import`) is done as `admin`, the broker's super user."""
     user = service_user(prefix, OPERATOR)
     yield _topics(prefix, user, "", Operation.READ)
     yield _topics(prefix, user, "", Operation.CREATE)
@@ -213,6 +214,7 @@ def _of_operator(prefix: str) -> Iterator[Acl]:
     yield _topic(prefix, user, topics.INBOX, Operation.WRITE)
     yield _topic(prefix, user, topics.DEAD_LETTERS, Operation.WRITE)
     yield _amendments(prefix, user)
+    yield Acl(user, Resource.TRANSACTIONAL_ID, Pattern.LITERAL, f"{prefix}-{topics.DEAD_LETTERS}", Operation.WRITE)
     # Whose offsets stand where: to look, not to move them.
     yield Acl(user, Resource.GROUP, Pattern.PREFIXED, f"{prefix}-", Operation.DESCRIBE)
     yield Acl(user, Resource.GROUP, Pattern.PREFIXED, f"{prefix}.", Operation.DESCRIBE)

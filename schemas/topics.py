@@ -12,6 +12,8 @@ DEADLINES = "deadlines"
 ESCALATIONS = "escalations"
 DEAD_LETTERS = "dead-letters"
 CLOCK = "clock"
+IMPORT = "import"
+"""There only while a log is being restored: its being there keeps the services from starting on half a log."""
 
 SHARED = frozenset({INBOX, EVENTS, OUTCOMES, DEADLINES})
 """Topics with one number of partitions and the key `message_id`: one partition number is one world."""

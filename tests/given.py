@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -27,9 +27,9 @@ class Partition:
     offset: int = 0
     number: int = 0
 
-    def when(self, envelope: Envelope, at: datetime) -> Sequence[Output]:
+    def when(self, envelope: Envelope, at: datetime, headers: Mapping[str, bytes] | None = None) -> Sequence[Output]:
         """What is said of one record of the inbox at that event time."""
-        given = Input(Envelope.from_bytes(envelope.to_bytes()), at, self.number, self.offset)
+        given = Input(Envelope.from_bytes(envelope.to_bytes()), at, self.number, self.offset, headers or {})
         self.offset += 1
         try:
             said = self._decided(given)

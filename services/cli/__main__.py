@@ -8,8 +8,13 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-COMMANDS = ("up", "serve", "demo", "token", "topics", "law", "clock", "deadlines", "settings")
-"""Modules of this package: each has an `app` of several commands, or a function of its own name."""
+COMMANDS = (
+    "up", "serve", "demo", "token", "topics", "law", "clock", "deadlines", "settings",
+    "export", "import", "rebuild", "verify", "dead-letters",
+)  # fmt: skip
+"""Modules of this package: each has an `app` of its own, or a function of its own name."""
+MODULES = {"import": "import_", "dead-letters": "dead_letters"}
+"""Where Python does not let a module bear the command's name."""
 
 
 class Commands(TyperGroup):
@@ -21,7 +26,7 @@ class Commands(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in COMMANDS:
             return None
-        module = import_module(f"services.cli.{cmd_name}")
+        module = import_module(f"services.cli.{MODULES.get(cmd_name, cmd_name)}")
         found = getattr(module, "app", None)
         if not isinstance(found, typer.Typer):
             found = typer.Typer(add_completion=False)

@@ -21,6 +21,7 @@ async def bootstrap(settings: Settings, clock: ClockKind, now: datetime | None) 
     for topics, `WrongLaw` for files, `LogError`."""
     settings = settings.model_copy(update={"clock": clock})
     async with installation.open_log(settings) as log:
+        await installation.check_whole(settings)
         await _same_clock(settings, log)
         await installation.ensure(settings)
         if clock == "simulated":

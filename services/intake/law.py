@@ -27,13 +27,34 @@ _TYPE = Amended.type.encode()
 _log = structlog.get_logger("law")
 
 
+class AmendmentFold:
+    """What the amendments in `events` make of the authorities."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, Directory] = {}
+
+    def take(self, record: Record) -> Directory | None:
+        """The authority that the record changes, as it is then; None for any other record. Raises ValidationError or
+        LookupError on an amendment that cannot be read."""
+        # Most events are of messages: they need not even be decoded.
+        if record.value is None or _TYPE not in record.value:
+            return None
+        envelope = Envelope.from_bytes(record.value)
+        if envelope.type != Amended.type or envelope.authority is None:
+            return None
+        data = Amended.model_validate(envelope.data)
+        directory = evolve(self.known.get(envelope.authority), envelope.authority, data, envelope.time)
+        self.known[directory.id] = directory
+        return directory
+
+
 class AuthoritiesInForce:
     """`run` follows partition 0 of `events`: amendments stand in every partition, in the same order."""
 
     def __init__(self, log: Log, store: AuthorityStore) -> None:
         self._log = log
         self._store = store
-        self._known: dict[str, Directory] = {}
+        self._fold = AmendmentFold()
         self._ages: dict[str, timedelta] = {}
         self._identity: Mapping[str, str] = {}
         self._next = 0
@@ -74,11 +95,11 @@ class AuthoritiesInForce:
 
     async def _follow(self) -> None:
         self._identity = await self._log.identity((topics.EVENTS,))
-        self._next, self._known = await self._store.load(self._identity)
+        self._next, self._fold.known = await self._store.load(self._identity)
         self._saved = self._next
         end = (await self._log.ends([_PLACE]))[_PLACE]
         if self._next > end:
-            self._next, self._known, self._saved = 0, {}, 0
+            self._next, self._fold.known, self._saved = 0, {}, 0
         async for records in self._log.read(_PLACE, self._next, end):
             await self._take(records)
         self._tell()
@@ -88,35 +109,23 @@ class AuthoritiesInForce:
             await self._take(records)
 
     async def _take(self, records: list[Record]) -> None:
-        changed: dict[str, Directory] = {}
+        changed = False
         for record in records:
             self._next = record.offset + 1
-            # Most events are of messages: they need not even be decoded.
-            if record.value is None or _TYPE not in record.value:
-                continue
             try:
-                directory = self._amended(Envelope.from_bytes(record.value))
+                changed |= self._fold.take(record) is not None
             except (ValidationError, LookupError) as error:
                 # The law as it stood goes on to count at this gate; workflow stops, and somebody has to look.
                 self._unreadable = f"events/0/{record.offset}: {type(error).__name__}"
                 _log.error("unreadable amendment", offset=record.offset, error=type(error).__name__)
-                continue
-            if directory is not None:
-                changed[directory.id] = self._known[directory.id] = directory
         if changed:
             self._tell()
         if changed or self._next - self._saved >= SAVE_EVERY_RECORDS:
             # All of them and not only the changed: the tables may have been dropped since, and a position stands for all.
-            await self._store.save(self._identity, self._next, self._known)
+            await self._store.save(self._identity, self._next, self._fold.known)
             self._saved = self._next
 
-    def _amended(self, envelope: Envelope) -> Directory | None:
-        if envelope.type != Amended.type or envelope.authority is None:
-            return None
-        data = Amended.model_validate(envelope.data)
-        return evolve(self._known.get(envelope.authority), envelope.authority, data, envelope.time)
-
     def _tell(self) -> None:
-        self._ages = {one.id: one.max_detection_age for one in self._known.values() if one.in_force}
+        self._ages = {one.id: one.max_detection_age for one in self._fold.known.values() if one.in_force}
         self._changed.set()
         self._changed = asyncio.Event()

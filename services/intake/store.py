@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from regulations.directory import Directory
 from services.runtime.postgres_positions import transaction
@@ -47,15 +47,31 @@ class AuthorityStore:
             )
             if moved.rowcount == 0:
                 return  # Another replica is further on already.
-            for directory in known.values():
-                await connection.execute(
-                    text(
-                        "INSERT INTO intake.authorities (id, version, directory) VALUES (:id, :version, :directory) "
-                        "ON CONFLICT (id) DO UPDATE SET version = excluded.version, directory = excluded.directory"
-                    ),
-                    {
-                        "id": directory.id,
-                        "version": directory.number,
-                        "directory": directory.model_dump_json(by_alias=True),
-                    },
-                )
+            await _put(connection, known)
+
+    async def replace(self, identity: Mapping[str, str], next_offset: int, known: Mapping[str, Directory]) -> None:
+        """Let this stand, whatever stood there: it was folded from the whole log."""
+        async with transaction(self._engine, "replacing the authorities") as connection:
+            # Whoever loads reads two tables: neither may change between them.
+            await connection.execute(text("LOCK TABLE intake.position IN ACCESS EXCLUSIVE MODE"))
+            await connection.execute(text("DELETE FROM intake.authorities"))
+            await connection.execute(text("DELETE FROM intake.position"))
+            await connection.execute(
+                text(
+                    "INSERT INTO intake.position (one, identity, next, version) "
+                    "VALUES (1, CAST(:identity AS jsonb), :next, :version)"
+                ),
+                {"identity": json.dumps(dict(identity)), "next": next_offset, "version": VERSION},
+            )
+            await _put(connection, known)
+
+
+async def _put(connection: AsyncConnection, directories: Mapping[str, Directory]) -> None:
+    for directory in directories.values():
+        await connection.execute(
+            text(
+                "INSERT INTO intake.authorities (id, version, directory) VALUES (:id, :version, :directory) "
+                "ON CONFLICT (id) DO UPDATE SET version = excluded.version, directory = excluded.directory"
+            ),
+            {"id": directory.id, "version": directory.number, "directory": directory.model_dump_json(by_alias=True)},
+        )

@@ -7,6 +7,7 @@ offset and the ends of the own topics final, and what lies between the stored po
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from services.runtime.decider import Decider
@@ -16,7 +17,7 @@ from services.runtime.log import Log, LogError, Member, Session, TopicPartition
 from services.runtime.partition import PartitionWorker
 from services.runtime.releasing import release
 from services.runtime.states import PartitionStopped, States
-from services.runtime.store import DeciderStore, Held, OwnershipLost, Place
+from services.runtime.store import DeciderStore, Held, OwnershipLost, Place, Quarantined
 from services.runtime.transaction import Limits, Transactions
 
 
@@ -39,10 +40,29 @@ class Parts:
         return (self.decider.source, *self.decider.said)
 
 
-async def open_partition(parts: Parts, member: Member, session: Session, partition: int, owner: str) -> PartitionWorker:
-    """A worker that is about to read. The session is new: the partition is fenced already.
+@dataclass(frozen=True, slots=True)
+class CaughtUp:
+    """A partition folded up to the ends of its logs. `told`: whether anything tells how much of the source was read."""
 
-    Raises `LogError` and `StoreError` (try again from the fencing on), `PartitionStopped`."""
+    place: Place
+    told: bool
+    states: States
+    quarantine: Sequence[Quarantined]
+    quarantined: set[str]
+    beginning: int
+    end: int
+
+
+async def catch_up(
+    parts: Parts,
+    partition: int,
+    owner: str,
+    committed: Callable[[], Awaitable[int | None]],
+    until: Mapping[str, int] | None = None,
+) -> CaughtUp:
+    """Claim the store's partition, and fold what is on the log already; `until`: of the own topics, and no further.
+
+    Raises `LogError`, `StoreError`, `PartitionStopped`."""
     decider, log, store = parts.decider, parts.log, parts.store
     place = await store.claim(partition, owner)
     identity = await log.identity(parts.topics)
@@ -57,7 +77,7 @@ async def open_partition(parts: Parts, member: Member, session: Session, partiti
     offsets = {topic: max(place.offsets.get(topic, 0), beginnings[topic]) for topic in decider.said}
     offsets[source] = place.offsets.get(source, 0)
     place = replace(place, identity=identity, offsets=offsets)
-    committed = await session.committed()
+    read = await committed()
     held = Held(owner, place.serial)
     quarantine = await store.quarantined(partition, held)
     quarantined = {row.key for row in quarantine}
@@ -68,8 +88,20 @@ async def open_partition(parts: Parts, member: Member, session: Session, partiti
     folder = Folder(
         decider, log, store, states, quarantined, partition, owner, place, identity[source], parts.code_version
     )
-    place, told = await folder.run(ends, committed)
-    place = _checked(place, source, partition, beginnings[source], ends[source], told)
+    place, told = await folder.run(ends | dict(until or {}), read)
+    return CaughtUp(place, told, states, quarantine, quarantined, beginnings[source], ends[source])
+
+
+async def open_partition(parts: Parts, member: Member, session: Session, partition: int, owner: str) -> PartitionWorker:
+    """A worker that is about to read. The session is new: the partition is fenced already.
+
+    Raises `LogError` and `StoreError` (try again from the fencing on), `PartitionStopped`."""
+    decider, store = parts.decider, parts.store
+    source = decider.source
+    caught = await catch_up(parts, partition, owner, session.committed)
+    states, quarantined = caught.states, caught.quarantined
+    identity = caught.place.identity or {}
+    place = _checked(caught.place, source, partition, caught.beginning, caught.end, caught.told)
     judge = Judge(decider, states, quarantined, partition, identity[source], parts.shared)
     transactions = Transactions(
         decider, store, session, states, quarantined, partition, owner, place, parts.limits, parts.code_version
@@ -77,7 +109,7 @@ async def open_partition(parts: Parts, member: Member, session: Session, partiti
     worker = PartitionWorker(
         decider, store, states, judge, transactions, quarantined, partition, parts.code_version, parts.limits
     )
-    for row in quarantine:
+    for row in caught.quarantine:
         if row.version != parts.code_version:
             await release(decider, store, states, judge, transactions, row, parts.code_version)
     worker.feed = member.feed({TopicPartition(source, partition): worker.next_offset})

@@ -22,8 +22,9 @@ STATEMENT_S = 30.0
 """No statement of ours takes so long: one that does is stuck, and what it waited for is tried anew."""
 
 
-def create_engine(url: str, service: str, pool: int = 10) -> AsyncEngine:
-    """An engine with at most `pool` connections. `url` is `postgresql+asyncpg://…`."""
+def create_engine(url: str, service: str, pool: int = 10, *, recycle_s: int = 1800) -> AsyncEngine:
+    """An engine with at most `pool` connections. `url` is `postgresql+asyncpg://…`; no connection is used for longer than
+    `recycle_s` seconds (-1: for as long as it lasts)."""
     return create_async_engine(
         url,
         pool_size=pool,
@@ -33,7 +34,7 @@ def create_engine(url: str, service: str, pool: int = 10) -> AsyncEngine:
         pool_timeout=10.0,
         # The connection used last knows the statements; the others may rest.
         pool_use_lifo=True,
-        pool_recycle=1800,
+        pool_recycle=recycle_s,
         connect_args={
             "timeout": CONNECT_S,
             "command_timeout": STATEMENT_S,

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from schemas.envelope import Envelope
-from services.runtime.headers import CUT, DETAIL, FIRST_APPENDED_AT, MORE, ORIGIN, REASON, detail_header
+from services.runtime.headers import CUT, DETAIL, FIRST_APPENDED_AT, MORE, ORIGIN, OURS, REASON, detail_header
 from services.runtime.log import MAX_RECORD_BYTES_OUT, Outgoing, Record
 
 TOPIC = "dead-letters"
@@ -68,9 +68,16 @@ def told_of(logger: logging.Logger, record: Record, envelope: Envelope | None, r
     logger.warning("dead letter", extra=ids)
 
 
-def dead_letter(record: Record, problem: Problem, cause: Mapping[str, bytes], topic: str = TOPIC) -> Outgoing:
-    """The record as it came: same key, same bytes, same headers, and ours beside them."""
-    headers = {name: value for name, value in record.headers.items() if name != MORE}
+def dead_letter(
+    record: Record, problem: Problem, cause: Mapping[str, bytes], topic: str = TOPIC, *, partners: bool = False
+) -> Outgoing:
+    """The record as it came: same key, same bytes, same headers, and ours beside them. `partners`: of a topic that others
+    write, whose headers must not pass for ours."""
+    headers = {
+        name: value
+        for name, value in record.headers.items()
+        if name != MORE and not (partners and name.startswith(OURS))
+    }
     value = record.value or b""
     if sum(len(name) + len(header) for name, header in headers.items()) > MAX_HEADERS_BYTES:
         headers = {CUT: b"headers"}

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+OURS = "otklik-"
+"""How the names of all of them begin."""
 SOURCE = "otklik-source"
 """`<topic>/<partition>/<offset>` of the input that caused the record."""
 SOURCE_LOG = "otklik-log"
@@ -31,6 +33,10 @@ CUT = "otklik-cut"
 """Only on a dead letter that had to be cut: how many bytes its value had."""
 FIRST_APPENDED_AT = "otklik-first-appended-at"
 """When a dead letter's record was first appended; kept over replays."""
+SETTLES = "otklik-settles"
+"""On a note among the dead letters: the offset of the letter that it is about. A note has no origin."""
+SETTLED = "otklik-settled"
+"""What became of that letter: `replayed` or `dismissed`."""
 
 MAX_DETAIL_BYTES = 2000
 
@@ -98,6 +104,12 @@ class Cause:
             )
         except (KeyError, ValueError, TypeError):
             return None
+
+
+def first_appended_at(headers: Mapping[str, bytes]) -> datetime | None:
+    """When the record of a replayed dead letter first came; None for any other record."""
+    stated = headers.get(FIRST_APPENDED_AT)
+    return None if stated is None else datetime.fromisoformat(stated.decode())
 
 
 def detail_header(detail: str) -> bytes:

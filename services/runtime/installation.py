@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from schemas import topics
 from schemas.topics import TopicSpec
 from services.runtime.clock import Clock, RealClock, SimulatedClock
-from services.runtime.kafka_admin import Wanted, check_cluster, describe, ensure_topics
+from services.runtime.kafka_admin import Unsuitable, Wanted, check_cluster, describe, ensure_topics
 from services.runtime.kafka_client import KafkaSettings
 from services.runtime.kafka_log import KafkaLog
 from services.runtime.log import TopicPartition
@@ -90,5 +90,15 @@ async def existing(settings: Settings) -> dict[str, int]:
 
 async def check(settings: Settings) -> None:
     """What a service looks at before it starts. Raises `Unsuitable` with every fault."""
+    await check_whole(settings)
     if settings.environment == "production":
         await check_cluster(kafka_settings(settings), [spec.name for spec in topics.STANDING])
+
+
+async def check_whole(settings: Settings) -> None:
+    """Raises `Unsuitable` where the log is being restored, or was left half restored."""
+    if topics.IMPORT in await existing(settings):
+        name = topics.full(settings.prefix, topics.IMPORT)
+        raise Unsuitable(
+            [f"журнал загружается из копии или загружен наполовину (есть тема {name}): otklik import ПАПКА --again"]
+        )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -127,10 +128,48 @@ async def _alter(admin: Any, settings: KafkaSettings, present: Sequence[Wanted])
         if any(current[settings.full(one.name)].get(name) != value for name, value in one.config.items())
     ]
     if different:
-        for answer in await admin.alter_configs(different):
-            for code, message, *_ in answer.resources:
-                if code:
-                    raise LogError(f"altering a topic: {kafka_errors.for_code(code).__name__} {message or ''}")
+        await _alter_to(admin, different)
+
+
+async def _alter_to(admin: Any, resources: Sequence[ConfigResource]) -> None:
+    for answer in await admin.alter_configs(list(resources)):
+        for code, message, *_ in answer.resources:
+            if code:
+                raise LogError(f"altering a topic: {kafka_errors.for_code(code).__name__} {message or ''}")
+
+
+async def own_settings(settings: KafkaSettings, topics: Sequence[str]) -> dict[str, dict[str, str]]:
+    """What was set on these topics, by their names without the prefix."""
+    async with administering(settings) as admin:
+        found = await _configs(admin, [settings.full(topic) for topic in topics], only_own=True)
+    return {settings.short(name): config for name, config in found.items()}
+
+
+async def put_settings(settings: KafkaSettings, configs: Mapping[str, Mapping[str, str]]) -> None:
+    """Let just this be set on the topics, and nothing besides."""
+    resources = [
+        ConfigResource(ConfigResourceType.TOPIC, settings.full(topic), dict(config))
+        for topic, config in configs.items()
+    ]
+    async with administering(settings) as admin:
+        await _alter_to(admin, resources)
+
+
+async def delete_topics(settings: KafkaSettings, topics: Sequence[str]) -> None:
+    """Delete topics with all that they hold, and return when they are gone."""
+    if not topics:
+        return
+    async with administering(settings) as admin:
+        answer = await admin.delete_topics([settings.full(topic) for topic in topics])
+        for name, code, *_ in answer.topic_error_codes:
+            error = kafka_errors.for_code(code)
+            if code and error is not kafka_errors.UnknownTopicOrPartitionError:
+                raise LogError(f"deleting {name}: {error.__name__}")
+        async with asyncio.timeout(3 * REQUEST_TIMEOUT_S):
+            while True:
+                if not set(topics) & set(await _described(admin, settings)):
+                    break
+                await asyncio.sleep(0.1)
 
 
 _SET_ON_TOPIC = 1

@@ -121,8 +121,13 @@ class KafkaLog:
                 try:
                     node = await client.coordinator_lookup(CoordinationType.GROUP, group)
                     answer = await asyncio.wait_for(client.send(node, request), REQUEST_TIMEOUT_S)
-                    ((_, ((_, offset, _, _, code, _),), _),) = answer.topics
-                    code = code or answer.error_code
+                    code, offset = answer.error_code, -1
+                    # A coordinator that is still loading answers with its error alone.
+                    for _, partitions, _ in answer.topics:
+                        ((_, offset, _, _, its_code, _),) = partitions
+                        code = code or its_code
+                    if not answer.topics and code == 0:
+                        raise LogError(f"offset of {group}: an answer about nothing")
                 except kafka_errors.KafkaError as error:
                     if not error.retriable or asyncio.get_running_loop().time() > deadline:
                         raise

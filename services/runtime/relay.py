@@ -119,7 +119,7 @@ class Relay(GroupRunner):
         except Exception as error:  # noqa: BLE001 - architecture.md, "Dead letters": its neighbours live
             problem = Problem(FAILED, described(error))
         if problem is not None:
-            outgoing = [dead_letter(record, problem, {})]
+            outgoing = [dead_letter(record, problem, {}, partners=True)]
             letters.append(problem.reason)
             told_of(logger, record, None, problem.reason)
         stamp = self._clock.now() if self._clock is not None and self._clock.simulated else None

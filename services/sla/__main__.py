@@ -19,13 +19,12 @@ from services.runtime.decider_loop import DeciderRunner
 from services.runtime.gate import StoredWaiter
 from services.runtime.http import Check, health_of, serve
 from services.runtime.migrate import upgrade
-from services.runtime.postgres_store import PostgresStore
 from services.runtime.settings import Settings
 from services.runtime.store import StoreError
 from services.runtime.transaction import Limits
 from services.sla.api import make_app
 from services.sla.decider import Sla
-from services.sla.store import SCHEMA, Reader, running_deadlines, waiting_for_a_year
+from services.sla.store import SCHEMA, Reader, make_store, running_deadlines, waiting_for_a_year
 from services.sla.ticks import Ticker, agenda_of
 
 logger = logging.getLogger(__name__)
@@ -80,7 +79,7 @@ async def run(settings: Settings, port: int) -> None:
         await wait_for_database(engine)
         await upgrade(engine, SCHEMA)
         decider = Sla(settings.partitions)
-        store = PostgresStore(engine, SCHEMA, topics.EVENTS)
+        store = make_store(engine)
         appender = Appender(log, clock)
         await appender.start()
         stack.push_async_callback(appender.stop)

@@ -12,10 +12,12 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from regulations.directory import Directory
+from schemas import topics
 from services.runtime import problems
 from services.runtime.gate import StoredWaiter
 from services.runtime.partitioner import partition_of
 from services.runtime.postgres_positions import transaction
+from services.runtime.postgres_store import PostgresStore
 from services.runtime.states import fold
 from services.runtime.store import DeciderStore, Stored
 from services.sla.decider import DUE, WAITING, Sla
@@ -24,6 +26,11 @@ from services.sla.state import AUTHORITY, MESSAGE, Subject
 AT_LEAST_SECONDS = 5.0
 LOOK_SECONDS = 0.5
 SCHEMA = "sla"
+
+
+def make_store(engine: AsyncEngine, schema: str = SCHEMA) -> PostgresStore:
+    """The runtime's tables, in the service's schema or in one beside it."""
+    return PostgresStore(engine, schema, topics.EVENTS)
 
 
 class Reader:

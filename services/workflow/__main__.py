@@ -5,8 +5,6 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from importlib.metadata import version
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from schemas import topics
 from services.runtime import installation, process
 from services.runtime.appender import Appender
@@ -15,10 +13,8 @@ from services.runtime.decider_loop import DeciderRunner
 from services.runtime.gate import StoredWaiter
 from services.runtime.http import Check, health_of, serve
 from services.runtime.migrate import upgrade
-from services.runtime.postgres_store import PostgresStore
 from services.runtime.relay import Relay
 from services.runtime.settings import Settings
-from services.runtime.store import Changes
 from services.runtime.transaction import Limits
 from services.workflow.api import Parts, make_app
 from services.workflow.decider import WorkflowDecider
@@ -26,7 +22,7 @@ from services.workflow.doors import PATTERN, admitted
 from services.workflow.due import DueFollower
 from services.workflow.gate import AmendmentGate, CommandGate
 from services.workflow.reads import MessageReader
-from services.workflow.store import SCHEMA, WorkflowReads, project, wipe
+from services.workflow.store import SCHEMA, WorkflowReads, make_store
 from services.workflow.warm import Warm
 
 
@@ -47,12 +43,7 @@ async def run(settings: Settings, port: int) -> None:
         waiter = await stack.enter_async_context(StoredWaiter(settings.postgres, SCHEMA, topics.INBOX))
         reads = WorkflowReads(engine)
         commands = CommandGate(appender, waiter, reads, clock, settings.outcome_timeout)
-
-        async def projected(connection: AsyncConnection, changes: Changes) -> None:
-            await project(connection, changes)
-            commands.hand_over(changes)
-
-        store = PostgresStore(engine, SCHEMA, topics.INBOX, projected, wipe)
+        store = make_store(engine, written=commands.hand_over)
         runner = DeciderRunner(
             decider,
             log,

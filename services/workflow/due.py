@@ -21,6 +21,7 @@ from schemas.envelope import Envelope
 from services.runtime.log import Log, LogError, OutOfRange, Record, TopicPartition
 from services.runtime.postgres_positions import transaction
 from services.runtime.store import StoreError
+from services.workflow.store import SCHEMA
 
 RETRY_SECONDS = 1.0
 _CLOSED = frozenset({"met", "met-late", "cancelled", "excused"})
@@ -34,11 +35,12 @@ class _Overtaken(Exception):
 
 
 class DueFollower:
-    """`run` follows all partitions until cancelled; errors are retried for ever."""
+    """`run` follows all partitions until cancelled; errors are retried for ever. `schema`: where the tables stand."""
 
-    def __init__(self, log: Log, engine: AsyncEngine, partitions: int) -> None:
+    def __init__(self, log: Log, engine: AsyncEngine, partitions: int, schema: str = SCHEMA) -> None:
         self._log = log
         self._engine = engine
+        self._schema = schema
         self._places = [TopicPartition(topics.DEADLINES, number) for number in range(partitions)]
 
     async def run(self) -> None:
@@ -51,6 +53,16 @@ class DueFollower:
                 level = _log.error if isinstance(error, OutOfRange) else _log.warning
                 level("following deadlines", error=str(error))
             await asyncio.sleep(RETRY_SECONDS)
+
+    async def fold(self, ends: Mapping[int, int]) -> None:
+        """Fold each partition up to its end, and no further. Raises `LogError`, `StoreError`."""
+        identity = await self._log.identity((topics.DEADLINES,))
+        positions = await self._positions(identity)
+        for place in self._places:
+            end = ends.get(place.partition, 0)
+            async for records in self._log.read(place, positions[place.partition], end):
+                await self._store(identity, place.partition, positions[place.partition], records)
+                positions[place.partition] = records[-1].offset + 1
 
     async def _follow(self) -> None:
         identity = await self._log.identity((topics.DEADLINES,))
@@ -68,17 +80,20 @@ class DueFollower:
         """Of each partition; one of another log is forgotten with all that came from it."""
         found: dict[int, int] = {}
         async with transaction(self._engine, "looking at the positions of due") as connection:
-            rows = {row.partition: row for row in await connection.execute(text("SELECT * FROM workflow.due_position"))}
+            rows = {
+                row.partition: row
+                for row in await connection.execute(text(f'SELECT * FROM "{self._schema}".due_position'))
+            }
             for place in self._places:
                 row = rows.get(place.partition)
                 if row is not None and row.identity == dict(identity):
                     found[place.partition] = row.next
                     continue
                 given = {"partition": place.partition, "identity": json.dumps(dict(identity))}
-                await connection.execute(text("DELETE FROM workflow.due WHERE partition = :partition"), given)
+                await connection.execute(text(f'DELETE FROM "{self._schema}".due WHERE partition = :partition'), given)
                 await connection.execute(
                     text(
-                        "INSERT INTO workflow.due_position (partition, identity, next) "
+                        f'INSERT INTO "{self._schema}".due_position (partition, identity, next) '
                         "VALUES (:partition, CAST(:identity AS jsonb), 0) "
                         "ON CONFLICT (partition) DO UPDATE SET identity = excluded.identity, next = 0"
                     ),
@@ -93,7 +108,7 @@ class DueFollower:
         async with transaction(self._engine, "storing what is due") as connection:
             moved = await connection.execute(
                 text(
-                    "UPDATE workflow.due_position SET next = :next WHERE partition = :partition AND next = :expected "
+                    f'UPDATE "{self._schema}".due_position SET next = :next WHERE partition = :partition AND next = :expected '
                     "AND identity = CAST(:identity AS jsonb)"
                 ),
                 {
@@ -105,10 +120,10 @@ class DueFollower:
             )
             if moved.rowcount == 0:
                 raise _Overtaken
-            await _apply(connection, partition, records)
+            await _apply(connection, self._schema, partition, records)
 
 
-async def _apply(connection: AsyncConnection, partition: int, records: Sequence[Record]) -> None:
+async def _apply(connection: AsyncConnection, schema: str, partition: int, records: Sequence[Record]) -> None:
     """The last word on each deadline of the piece counts."""
     owed: dict[str, dict[str, object]] = {}
     closed: set[str] = set()
@@ -132,12 +147,12 @@ async def _apply(connection: AsyncConnection, partition: int, records: Sequence[
             owed[data.deadline_id] = row
     if closed:
         await connection.execute(
-            text("DELETE FROM workflow.due WHERE deadline_id = ANY(CAST(:ids AS text[]))"), {"ids": sorted(closed)}
+            text(f'DELETE FROM "{schema}".due WHERE deadline_id = ANY(CAST(:ids AS text[]))'), {"ids": sorted(closed)}
         )
     if owed:
         await connection.execute(
             text(
-                "INSERT INTO workflow.due (deadline_id, message_id, partition, due_at) "
+                f'INSERT INTO "{schema}".due (deadline_id, message_id, partition, due_at) '
                 "VALUES (:id, :message, :partition, :due_at) "
                 "ON CONFLICT (deadline_id) DO UPDATE SET due_at = excluded.due_at"
             ),

@@ -15,6 +15,7 @@ from schemas.envelope import Envelope
 from schemas.events import PostEdited, PostRemoved, Registered
 from schemas.ids import message_id
 from services.runtime.decider import Input, Unreadable
+from services.runtime.headers import first_appended_at
 from services.workflow.hearing import MessageHearing
 from services.workflow.state import Message
 
@@ -57,9 +58,15 @@ def detect(hearing: MessageHearing, detection: InboxDetection) -> None:
         hearing.tell(edited)
 
 
+def _received_at(hearing: MessageHearing) -> datetime:
+    """When it came in: what was a dead letter for a while, and is replayed, came when it first did."""
+    return min(first_appended_at(hearing.given.headers) or hearing.at, hearing.at)
+
+
 def _seen_at(hearing: MessageHearing, detection: InboxDetection) -> datetime:
-    stated = min(detection.detected_at or hearing.at, hearing.at)
-    return max(stated, hearing.at - hearing.directory.max_detection_age)
+    received = _received_at(hearing)
+    stated = min(detection.detected_at or received, received)
+    return max(stated, received - hearing.directory.max_detection_age)
 
 
 def _differs(message: Message, detection: InboxDetection) -> bool:
@@ -73,7 +80,7 @@ def _register(hearing: MessageHearing, detection: InboxDetection, detected_at: d
         source=detection.source,
         post=detection.post,
         detected_at=detected_at,
-        received_at=hearing.at,
+        received_at=_received_at(hearing),
         posted_at=detection.posted_at,
         location=detection.location,
         topics=detection.topics,

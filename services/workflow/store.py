@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +18,7 @@ from schemas.envelope import Envelope
 from schemas.outcomes import ACCEPTED
 from services.runtime.log import Position
 from services.runtime.postgres_positions import reading, transaction
+from services.runtime.postgres_store import PostgresStore
 from services.runtime.store import Changes
 from services.workflow.outcomes import FINGERPRINT
 from services.workflow.state import Message
@@ -50,9 +51,9 @@ class Wanted:
     after: tuple[datetime, str] | None = None
 
 
-_PROJECT = text("""
+_PROJECT = """
 WITH listed AS (
-    INSERT INTO workflow.messages (partition, message_id, authority, status, sequence, agencies, received_at)
+    INSERT INTO "{schema}".messages (partition, message_id, authority, status, sequence, agencies, received_at)
     SELECT :partition, new.id, new.authority, new.status, new.sequence,
         string_to_array(nullif(new.agencies, ''), ','), new.received_at
     FROM unnest(CAST(:ids AS text[]), CAST(:authorities AS text[]), CAST(:statuses AS text[]),
@@ -61,26 +62,41 @@ WITH listed AS (
     ON CONFLICT (message_id) DO UPDATE SET partition = excluded.partition, status = excluded.status,
         sequence = excluded.sequence, agencies = excluded.agencies
 )
-INSERT INTO workflow.outcomes (partition, source, command_id, subject, sub, accepted, at, body)
+INSERT INTO "{schema}".outcomes (partition, source, command_id, subject, sub, accepted, at, body)
 SELECT :partition, new.* FROM unnest(CAST(:sources AS bigint[]), CAST(:command_ids AS text[]),
     CAST(:subjects AS text[]), CAST(:subs AS text[]), CAST(:accepted AS boolean[]),
     CAST(:ats AS timestamptz[]), CAST(:bodies AS text[])) AS new ON CONFLICT DO NOTHING
-""")
+"""
 """Both tables in one statement: somebody waits for each round trip."""
 
 
-async def project(connection: AsyncConnection, changes: Changes) -> None:
-    """Write the derived rows of one save, in its transaction."""
-    messages = [state for state in changes.states.values() if isinstance(state, Message)]
-    said = outcomes_of(changes)
-    if messages or said:
-        given = {"partition": changes.partition} | _message_columns(messages) | _outcome_columns(said)
-        await connection.execute(_PROJECT, given)
-    if changes.new.at is not None and changes.new.serial % _PRUNE_EVERY_SAVES == 0:
-        await connection.execute(
-            text("DELETE FROM workflow.outcomes WHERE partition = :partition AND at < :before"),
-            {"partition": changes.partition, "before": changes.new.at - OUTCOMES_KEPT},
-        )
+def make_store(
+    engine: AsyncEngine, schema: str = SCHEMA, written: Callable[[Changes], None] = lambda _: None
+) -> PostgresStore:
+    """The runtime's tables and the derived ones, in the service's schema or in one beside it. `written` is told of each
+    save whose rows are written, before it is committed."""
+    projecting = text(_PROJECT.format(schema=schema))
+
+    async def project(connection: AsyncConnection, changes: Changes) -> None:
+        messages = [state for state in changes.states.values() if isinstance(state, Message)]
+        said = outcomes_of(changes)
+        if messages or said:
+            given = {"partition": changes.partition} | _message_columns(messages) | _outcome_columns(said)
+            await connection.execute(projecting, given)
+        if changes.new.at is not None and changes.new.serial % _PRUNE_EVERY_SAVES == 0:
+            await connection.execute(
+                text(f'DELETE FROM "{schema}".outcomes WHERE partition = :partition AND at < :before'),
+                {"partition": changes.partition, "before": changes.new.at - OUTCOMES_KEPT},
+            )
+        written(changes)
+
+    async def wipe(connection: AsyncConnection, partition: int) -> None:
+        for table in ("messages", "outcomes"):
+            await connection.execute(
+                text(f'DELETE FROM "{schema}".{table} WHERE partition = :partition'), {"partition": partition}
+            )
+
+    return PostgresStore(engine, schema, topics.INBOX, project, wipe)
 
 
 def _message_columns(messages: Sequence[Message]) -> dict[str, list[Any]]:
@@ -106,14 +122,6 @@ def _outcome_columns(said: Sequence[tuple[int, Envelope]]) -> dict[str, list[Any
         "ats": [envelope.time for _, envelope in said],
         "bodies": [json.dumps(row.body, ensure_ascii=False) for row in rows],
     }
-
-
-async def wipe(connection: AsyncConnection, partition: int) -> None:
-    """Empty the derived rows of a partition that is folded anew."""
-    for table in ("messages", "outcomes"):
-        await connection.execute(
-            text(f"DELETE FROM workflow.{table} WHERE partition = :partition"), {"partition": partition}
-        )
 
 
 def _issued_to(message: Message) -> list[str]:

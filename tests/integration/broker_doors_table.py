@@ -39,6 +39,7 @@ ON_TOPICS: dict[str, dict[str, set[str]]] = {
         "inbox": READ | WRITE,
         "events": READ | WRITE,
         "outcomes": READ | WRITE,
+        "deadlines": READ,
         "escalations": WRITE,
         "dead-letters": WRITE,
         **dict.fromkeys(COMMANDS, READ | {"create"}),
@@ -99,7 +100,7 @@ ON_TRANSACTIONAL_IDS: dict[str, tuple[str, ...]] = {
     "otklik.intake": ("otklik-intake-0",),
     "otklik.workflow": ("otklik-workflow-0", "otklik-workflow-gate-1", "otklik-amendments"),
     "otklik.sla": ("otklik-sla-0",),
-    "otklik.operator": ("otklik-amendments",),
+    "otklik.operator": ("otklik-amendments", "otklik-dead-letters"),
 }
 """Who is not named here has none: every partner, and reporting."""
 STRANGE_IDS = (

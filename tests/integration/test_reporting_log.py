@@ -13,13 +13,14 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest_asyncio
+from rich.console import Console
 
 from services.cli import token
 from services.cli.bootstrap import bootstrap
 from services.cli.clock import move
+from services.cli.rebuild import run as rebuild
 from services.intake.__main__ import run as run_intake
 from services.reporting.__main__ import run as run_reporting
-from services.reporting.rebuild import rebuild
 from services.runtime.settings import Settings, load_settings
 from services.sla.__main__ import run as run_sla
 from services.workflow.__main__ import run as run_workflow
@@ -202,7 +203,7 @@ async def test_tables_rebuilt_beside_the_old_ones_take_their_place_while_people_
     await move(house.settings, datetime.fromisoformat("2026-11-17T18:00:00+03:00"))
     before = await house.told()
     reading = asyncio.ensure_future(reads(house))
-    await rebuild(house.settings)
+    await rebuild(house.settings, "reporting", Console(quiet=True))
     await asyncio.sleep(1)
     reading.cancel()
     assert reading.cancelled() or not reading.done(), "a read failed while the tables were switched over"

@@ -107,12 +107,13 @@ class Desk:
             "post": {"author": {"name": "Автор"}, "text": text},
             "change": change,
         }
+        headers = more.pop("headers", None)
         stated = more.pop("id", None) or str(uuid5(NAMES, f"detection/{self.external_id}/{self._step()}"))
         envelope = Envelope(
             id=stated, source="/test", type=DETECTION, subject=self.id, time=self.at, data=data | more,
             actor=self.actor("monitor"),
         )  # fmt: skip
-        return self.partition.when(envelope, self.at)
+        return self.partition.when(envelope, self.at, headers)
 
     def tick(self) -> Sequence[Output]:
         self._step()

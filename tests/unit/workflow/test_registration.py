@@ -65,6 +65,24 @@ def test_edits_apply_in_the_order_of_detection() -> None:
     assert desk.told == ["registered", "post-edited"]
 
 
+def test_a_replayed_dead_letter_came_when_it_first_did_and_is_judged_by_that() -> None:
+    first = START - timedelta(days=9)
+    desk = Desk()
+    (told, *_) = desk.detect(
+        detected_at=(first - timedelta(hours=2)).isoformat(),
+        headers={"otklik-first-appended-at": first.isoformat().encode()},
+    )
+    assert (desk.message.detected_at, desk.message.received_at) == (first - timedelta(hours=2), first)
+    # Only what happens now happens now: event time never runs backwards.
+    assert told.envelope.time > START
+
+
+def test_no_header_brings_a_receipt_forward() -> None:
+    desk = Desk()
+    desk.detect(headers={"otklik-first-appended-at": (START + timedelta(days=1)).isoformat().encode()})
+    assert desk.message.received_at == desk.at
+
+
 def test_an_edit_of_an_unknown_post_registers_it() -> None:
     desk = Desk()
     desk.detect("edited")

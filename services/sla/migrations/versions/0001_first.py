@@ -12,7 +12,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    metadata = MetaData(schema="sla")
+    # The schema is told, not written down: a rebuild makes the same tables beside the old ones.
+    metadata = MetaData(schema=op.get_context().version_table_schema)
     decider_tables(metadata)
     metadata.create_all(op.get_bind())
 

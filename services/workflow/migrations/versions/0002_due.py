@@ -11,7 +11,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    metadata = MetaData(schema="workflow")
+    # The schema is told, not written down: a rebuild makes the same tables beside the old ones.
+    metadata = MetaData(schema=op.get_context().version_table_schema)
     due = Table(
         "due",
         metadata,
