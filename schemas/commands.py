@@ -214,6 +214,7 @@ class AgreeCase(Data):
     type = "agree_case"
     roles = _roles("committee")
     case_id: Id
+    reason: Words | None = None
 
 
 class RefuseCase(Data):
@@ -234,6 +235,8 @@ class ReportCase(Data):
     type = "report_case"
     roles = EXECUTOR
     case_id: Id
+    text: Words | None = None
+    url: Url | None = None
 
 
 class PeriodData(Data):

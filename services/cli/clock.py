@@ -104,7 +104,7 @@ def instant_of(text: str) -> datetime:
     except ValueError:
         raise ClockError(f"«{text}» — не момент: нужно вида 2026-11-16T09:00+03:00") from None
     if found.tzinfo is None:
-        raise ClockError(f"«{text}»: укажите смещение от UTC, например {text}+03:00")
+        raise ClockError(f"«{text}»: укажите смещение от UTC, например {found:%Y-%m-%dT%H:%M}+03:00")
     return found
 
 
