@@ -79,6 +79,9 @@ class Settings(BaseSettings):
     pages_origin: str | None = Field(
         default=None, description="адрес страниц, как его видит браузер, если они за обратным прокси"
     )
+    workflow_url: str | None = Field(
+        default=None, description="адрес workflow, как его видит браузер, если она за обратным прокси"
+    )
     http_host: str = Field(default="127.0.0.1", description="адрес, на котором службы слушают HTTP")
     max_request_bytes: int = Field(default=1 << 20, ge=1024, le=4 << 20, description="предел тела запроса, байт")
     outcome_timeout: float = Field(default=10.0, gt=0, le=300, description="сколько ждать исхода команды, секунд")
