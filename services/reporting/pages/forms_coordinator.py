@@ -42,11 +42,14 @@ def _work(standing: Standing) -> Iterator[Form]:
         yield from _contributions(standing)
     if row.drafted_by == events.COORDINATOR and reviewed is None and approved is None:
         yield forms_executor.draft(standing, first=True)
-    yield triage(row, act, standing.directory)
+    yield _triage(row, act, standing.directory)
     if row.importance is not None and reviewed is None and approved is None:
         yield _route(standing)
+    for held in standing.given_back:
+        yield _reassign(standing, held)
     for held in standing.live:
-        yield from _moving(standing, held)
+        yield _reassign(standing, held)
+        yield _recall(standing, held)
     if not row.work.interim:
         yield _dismissal(act)
 
@@ -76,7 +79,7 @@ def _contributions(standing: Standing) -> Iterator[Form]:
             yield Form("send_back_contribution", title, "Вернуть", comments, danger=True, first=True, about=name)
 
 
-def triage(row: Row, act: Act, directory: Directory) -> Form:
+def _triage(row: Row, act: Act, directory: Directory) -> Form:
     """Topics, place, importance, and the reduced term as the act has it decided."""
     known = {topic for agency in directory.agencies.values() for topic in agency.topics} | set(row.topics)
     topics = sorted(((topic, words.of(words.TOPICS, topic)) for topic in known), key=lambda one: one[1].casefold())
@@ -125,18 +128,25 @@ def _route(standing: Standing) -> Form:
     return Form("route", title, "Направить", fields, first=not held)
 
 
-def _moving(standing: Standing, held: Assignment) -> Iterator[Form]:
-    own, name = hidden("assignment_id", held.assignment_id), standing.name(held.agency)
-    others = [
-        (agency.id, agency.name)
-        for agency in standing.directory.agencies.values()
-        if agency.id != held.agency and not agency.closed
-    ]
-    to = Field("agency", "Кому", "select", True, options=others)
-    reason = area("reason", "Причина", required=False)
-    yield Form("reassign", "Передать другому органу", "Передать", [own, to, reason], about=name)
-    recall = [own, area("reason", "Причина")]
-    yield Form("recall", "Отозвать поручение", "Отозвать", recall, danger=True, about=name)
+def _reassign(standing: Standing, held: Assignment) -> Form:
+    """To another agency, in the same role and turn; what was returned waits for it."""
+    working = {one.agency for one in standing.live} | {held.agency}
+    wanted = {topic.casefold() for topic in standing.row.topics}
+    others = sorted(
+        (agency for agency in standing.directory.agencies.values() if agency.id not in working and not agency.closed),
+        key=lambda agency: (wanted.isdisjoint(topic.casefold() for topic in agency.topics), agency.name),
+    )
+    to = Field("agency", "Кому", "select", True, options=[(agency.id, agency.name) for agency in others])
+    fields = [hidden("assignment_id", held.assignment_id), to, area("reason", "Причина", required=False)]
+    returned = held.status == "returned"
+    about = standing.name(held.agency) + (" (вернул)" if returned else "")
+    return Form("reassign", "Передать другому органу", "Передать", fields, first=returned, about=about)
+
+
+def _recall(standing: Standing, held: Assignment) -> Form:
+    fields = [hidden("assignment_id", held.assignment_id), area("reason", "Причина")]
+    about = standing.name(held.agency)
+    return Form("recall", "Отозвать поручение", "Отозвать", fields, danger=True, about=about)
 
 
 def _dismissal(act: Act) -> Form:

@@ -46,6 +46,16 @@ class Standing:
     def live(self) -> list[Assignment]:
         return [held for held in self.row.work.assignments if held.status in LIVE]
 
+    @property
+    def given_back(self) -> list[Assignment]:
+        """Returned assignments whose place nobody has taken yet."""
+        taken = {one for told in self._told(events.AssignmentIssued) for one in told.get("replaces", ())}
+        taken |= {
+            one for told in self._told(events.Routed) for to in told["assignments"] for one in to.get("replaces", ())
+        }
+        returned = (held for held in self.row.work.assignments if held.status == "returned")
+        return [held for held in returned if held.assignment_id not in taken]
+
     def name(self, agency: str) -> str:
         known = self.directory.agencies.get(agency)
         return agency if known is None else known.name

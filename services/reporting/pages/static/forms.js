@@ -156,6 +156,10 @@ function refuse(form, problem) {
     tell(form, "Пока вы работали, сообщение изменилось. Набранное сохранено.", [], true);
     return;
   }
+  if (problem.status === 422 && !problem.paragraph && faults.length) {
+    tell(form, "Так отправить нельзя: поправьте отмеченное.", faults);
+    return;
+  }
   const where = problem.paragraph ? ` (пункт ${problem.paragraph} положения)` : "";
   tell(form, `${problem.detail || problem.title}${where}`, faults);
 }
