@@ -75,7 +75,7 @@ class Reader:
         await self.go(link.get("href"))
 
     async def give(self, command: str, about: str = "", **fields: Any) -> None:
-        form, answer = await self._send(command, about, fields)
+        answer = await self._send(command, about, fields)
         if answer.status_code != 200:
             raise Refused(answer.text)
         path, _, query = self._path.partition("?")
@@ -83,7 +83,7 @@ class Reader:
         await self.go(f"{path}?{kept}")
 
     async def refused(self, command: str, about: str = "", **fields: Any) -> str:
-        _, answer = await self._send(command, about, fields)
+        answer = await self._send(command, about, fields)
         assert answer.status_code != 200, answer.text
         problem = answer.json()
         where = f" (пункт {problem['paragraph']} положения)" if "paragraph" in problem else ""
@@ -100,7 +100,7 @@ class Reader:
         self._page = html.fromstring(answer.text)
         self._path = answer.url.raw_path.decode()
 
-    async def _send(self, command: str, about: str, fields: dict[str, Any]) -> tuple[HtmlElement, httpx.Response]:
+    async def _send(self, command: str, about: str, fields: dict[str, Any]) -> httpx.Response:
         found = self._page.xpath(f"//details[.//form[@data-command='{command}']]")
         place = next((one for one in found if about in _words(one.find("summary"))), None)
         assert place is not None, f"no form for {command} {about}: {await self.offered()}"
@@ -112,7 +112,7 @@ class Reader:
             self._page.xpath(f"//meta[@name='otklik-{name}']/@content")[0] for name in ("token", "workflow")
         )
         headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": str(uuid.uuid4())}
-        return form, await self._http.post(workflow + form.get("data-to"), json=body, headers=headers)
+        return await self._http.post(workflow + form.get("data-to"), json=body, headers=headers)
 
 
 def _words(element: HtmlElement) -> str:
@@ -126,7 +126,7 @@ def _data(form: HtmlElement, fields: dict[str, Any]) -> dict[str, Any]:
         name, kind = control.get("name"), control.get("data-kind")
         typed = fields.pop(name, control.value if control.tag != "textarea" else control.text)
         if typed not in (None, ""):
-            data[name] = {"bool": lambda: typed == "true", "number": lambda: int(typed)}.get(kind, lambda: typed)()
+            data[name] = typed == "true" if kind == "bool" else int(typed) if kind == "number" else typed
     for group in form.xpath(".//fieldset[@data-kind='checks']"):
         name = group.get("data-field")
         boxes = {box.get("value"): box.checked for box in group.xpath(".//input[@type='checkbox']")}
