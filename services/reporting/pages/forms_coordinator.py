@@ -48,8 +48,10 @@ def _work(standing: Standing) -> Iterator[Form]:
     for held in standing.given_back:
         yield _reassign(standing, held)
     for held in standing.live:
-        yield _reassign(standing, held)
-        yield _recall(standing, held)
+        # Who leads or drafts keeps the message while a draft of it is in review or approved.
+        if not (reviewed or approved) or not (held.role == "lead" or held.drafts):
+            yield _reassign(standing, held)
+            yield _recall(standing, held)
     if not row.work.interim:
         yield _dismissal(act)
 
