@@ -120,25 +120,27 @@ function clear(form) {
   for (const one of form.querySelectorAll("[aria-invalid]")) one.removeAttribute("aria-invalid");
 }
 
-function point(form, fault) {
+function point(form, fault, text) {
   // A fault points into the command's JSON: its second step is the field.
   const name = fault.pointer.split("/")[2];
   const field = [...form.querySelectorAll("[data-field]")].find((one) => one.dataset.field === name);
   if (!field) return null;
-  const told = document.createElement("p");
-  told.className = "wrong";
-  told.textContent = fault.detail;
-  field.append(told);
   const control = field.querySelector("input, select, textarea");
   control?.setAttribute("aria-invalid", "true");
+  if (fault.detail === text) return control;
+  const told = document.createElement("p");
+  told.className = "wrong";
+  told.textContent = control?.dataset.kind === "message" && !UUID.test(control.value) ? "нужен номер сообщения или адрес его страницы" : fault.detail;
+  field.append(told);
   return control;
 }
 
-function tell(form, text, faults = [], again = false) {
+function tell(form, text, { faults = [], paragraph = null, again = false } = {}) {
   const place = form.querySelector("[data-problem]");
-  const pointed = faults.map((fault) => [fault, point(form, fault)]);
+  const pointed = faults.map((fault) => [fault, point(form, fault, text)]);
   const rest = pointed.filter(([fault, control]) => !control && fault.detail !== text).map(([fault]) => fault.detail);
-  place.textContent = [text, ...rest].join("\n");
+  const where = paragraph ? `${text.replace(/\.$/, "")} (пункт ${paragraph} положения).` : text;
+  place.textContent = [where, ...rest].join("\n");
   if (again) {
     const link = document.createElement("a");
     link.href = location.pathname + location.search;
@@ -153,15 +155,14 @@ function tell(form, text, faults = [], again = false) {
 function refuse(form, problem) {
   const faults = problem.errors || [];
   if (problem.type === "urn:otklik:problem:sequence-conflict") {
-    tell(form, "Пока вы работали, сообщение изменилось. Набранное сохранено.", [], true);
+    tell(form, "Пока вы работали, сообщение изменилось. Набранное сохранено.", { again: true });
     return;
   }
   if (problem.status === 422 && !problem.paragraph && faults.length) {
-    tell(form, "Так отправить нельзя: поправьте отмеченное.", faults);
+    tell(form, "Так отправить нельзя: поправьте отмеченное.", { faults });
     return;
   }
-  const where = problem.paragraph ? ` (пункт ${problem.paragraph} положения)` : "";
-  tell(form, `${problem.detail || problem.title}${where}`, faults);
+  tell(form, problem.detail || problem.title, { faults, paragraph: problem.paragraph });
 }
 
 // --- sending ------------------------------------------------------------------------------------------------------------
