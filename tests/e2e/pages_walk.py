@@ -17,14 +17,13 @@ def now(installation: Installation) -> datetime:
     return told.astimezone(ZoneInfo("Europe/Moscow"))
 
 
-def working_morning(installation: Installation) -> datetime:
+def working_morning(installation: Installation) -> None:
     """Set the clock to ten in the morning of the next weekday, unless it is a working morning already."""
-    at = now(installation)
+    at = told = now(installation)
     while at.weekday() > 4 or not 9 <= at.hour < 11:
         at = (at + timedelta(days=0 if at.hour < 9 and at.weekday() < 5 else 1)).replace(hour=10, minute=0)
-    if at != now(installation):
+    if at != told:
         installation.cli("clock", "set", at.isoformat())
-    return at
 
 
 async def from_detection_to_publication(people: People, client: Client, external_id: str) -> str:
