@@ -82,6 +82,9 @@ class Settings(BaseSettings):
     pages_origin: str | None = Field(
         default=None, description="адрес страниц, как его видит браузер, если они за обратным прокси"
     )
+    workflow_url: str | None = Field(
+        default=None, description="адрес workflow, как его видит браузер, если она за обратным прокси"
+    )
     http_host: str = Field(default="127.0.0.1", description="адрес, на котором службы слушают HTTP")
     max_request_bytes: int = Field(default=1 << 20, ge=1024, le=4 << 20, description="предел тела запроса, байт")
     requests_per_second: float = Field(
