@@ -20,6 +20,7 @@ from schemas.outcomes import Fault
 from services.runtime import problems
 from services.runtime.appender import Overloaded
 from services.runtime.log import LogError, Outgoing, Position
+from services.runtime.store import DeciderStore
 
 LOOK_SECONDS = 0.5
 """How often the net looks, while somebody waits."""
@@ -150,6 +151,14 @@ class StoredWaiter:
         change = self._changes.get(partition)
         if moved and change is not None and not change.done():
             change.set_result(None)
+
+
+async def check_whole(store: DeciderStore, waiter: StoredWaiter, source: str, partition: int) -> None:
+    """Raises ProblemError 503 while the tables stand before what was stored once: what is not there may exist."""
+    place = await store.place(partition)
+    stored = place.offsets.get(source, 0) if place is not None else 0
+    if stored < waiter.furthest(partition):
+        raise problems.unavailable(1, "Таблицы собираются заново из журнала: повторите позже.")
 
 
 def unstorable(value: Any, within: Sequence[int | str] = ()) -> list[Fault]:

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from regulations.directory import Directory
 from schemas import topics
 from services.runtime import problems
-from services.runtime.gate import StoredWaiter
+from services.runtime.gate import StoredWaiter, check_whole
 from services.runtime.partitioner import partition_of
 from services.runtime.postgres_positions import transaction
 from services.runtime.postgres_store import PostgresStore
@@ -46,7 +46,8 @@ class Reader:
 
     async def message(self, message_id: str, at_least: int | None) -> Subject | None:
         """The message's facts and deadlines; with `at_least`, waits up to 5 s until that sequence is folded. Raises
-        ProblemError 504 when the message is there and has not come that far."""
+        ProblemError 504 when the message is there and has not come that far, and 503 when it is not there and the tables are
+        being folded anew."""
         partition = partition_of(message_id.encode(), self._partitions)
         loop = asyncio.get_running_loop()
         until = loop.time() + AT_LEAST_SECONDS
@@ -54,14 +55,19 @@ class Reader:
             change = self._waiter.next_change(partition) if self._waiter is not None else loop.create_future()
             found = await self._subject(partition, MESSAGE + message_id)
             sequence = found.facts.sequence if found is not None and found.facts is not None else 0
-            if at_least is None or sequence >= at_least:
+            if sequence >= (at_least or 1):
                 return found
+            if at_least is None:
+                break
             left = until - loop.time()
             if left <= 0:
                 break
             await asyncio.wait({change}, timeout=min(left, LOOK_SECONDS))
         if not sequence:
-            return None
+            if self._waiter is not None:
+                await check_whole(self._store, self._waiter, self._decider.source, partition)
+            # Between the two looks the tables may have come to stand where they stood.
+            return await self._subject(partition, MESSAGE + message_id)
         raise problems.not_in_time(None, f"Сроки пока посчитаны по состоянию {sequence}, а не {at_least}.")
 
     async def directory(self, authority: str) -> Directory | None:

@@ -11,7 +11,7 @@ from regulations.directory import Directory
 from schemas.envelope import Envelope
 from services.runtime import problems
 from services.runtime.decider import Decider
-from services.runtime.gate import StoredWaiter
+from services.runtime.gate import StoredWaiter, check_whole
 from services.runtime.partitioner import partition_of
 from services.runtime.states import fold
 from services.runtime.store import DeciderStore, Stored
@@ -50,17 +50,10 @@ class MessageReader:
                 break
             await asyncio.wait({change}, timeout=min(left, LOOK_SECONDS))
         if found is None:
-            await self._stands(partition)
+            await check_whole(self._store, self._waiter, self._decider.source, partition)
             # Between the two looks the tables may have come to stand where they stood.
             return (await self.messages([(partition, message_id)])).get(message_id)
         raise problems.not_in_time(None, f"Сообщение пока в состоянии {found.sequence}, а не {at_least}.")
-
-    async def _stands(self, partition: int) -> None:
-        """Raises ProblemError 503 while the tables stand before what was stored once: a message that is not there may exist."""
-        place = await self._store.place(partition)
-        stored = place.offsets.get(self._decider.source, 0) if place is not None else 0
-        if stored < self._waiter.furthest(partition):
-            raise problems.unavailable(1, "Таблицы собираются заново из журнала: повторите позже.")
 
     async def messages(self, wanted: Sequence[tuple[int, str]]) -> dict[str, Message]:
         """Messages by id; `wanted` are partitions and ids."""

@@ -171,7 +171,7 @@ def main() -> int:
     parser.add_argument(
         "--tables",
         action=argparse.BooleanOptionalAction,
-        default=False,
+        default=True,
         help="tables are dropped and PostgreSQL restored under services",
     )
     parser.add_argument("--port-base", type=int, help="ports of this driver; free ones by default")

@@ -8,7 +8,7 @@ document.addEventListener("click", (event) => {
   field.value = button.dataset.repeatOf;
   for (let around = field.closest("details"); around; around = around.parentElement.closest("details")) around.open = true;
   for (const other of document.querySelectorAll("[data-repeat-of]")) other.setAttribute("aria-pressed", String(other === button));
-  field.dispatchEvent(new Event("change", { bubbles: true }));
+  field.dispatchEvent(new Event("input", { bubbles: true }));
   field.scrollIntoView({ block: "center" });
   field.form.querySelector("button").focus();
 });
