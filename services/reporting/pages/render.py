@@ -14,6 +14,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from services.reporting.exports import words
+from services.reporting.pages import naming
 from services.runtime.settings import Settings
 
 HERE = Path(__file__).parent
@@ -52,7 +53,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(words=words, of=words.of, asset=_asset)
+    environment.globals.update(words=words, of=words.of, naming=naming, asset=_asset)
     environment.filters.update(
         moment=words.moment,
         topics=words.topics,
