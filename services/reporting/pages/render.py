@@ -24,7 +24,7 @@ STATIC = HERE / "static"
 def page(request: Request, template: str, told: dict[str, Any], *, status: int = 200) -> HTMLResponse:
     """The page. `workflow` among what is told: a further address that its scripts may ask."""
     body = _environment().get_template(template).render(request=request, **told)
-    connect = told.get("workflow", "")
+    connect = origin_of(told["workflow"]) if "workflow" in told else ""
     policy = (
         f"default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self' {connect}; "
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -36,6 +36,12 @@ def page(request: Request, template: str, told: dict[str, Any], *, status: int =
         "X-Content-Type-Options": "nosniff",
     }
     return HTMLResponse(body, status, headers)
+
+
+def origin_of(url: str) -> str:
+    """Scheme, host and port: with a path, a policy would allow that very path and nothing below it."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def to_workflow(request: Request, settings: Settings) -> dict[str, str]:
