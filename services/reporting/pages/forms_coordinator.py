@@ -57,9 +57,7 @@ def _work(standing: Standing) -> Iterator[Form]:
 
 
 def _review(standing: Standing, draft: Draft) -> Iterator[Form]:
-    about = (
-        f"{kind_of(draft)}: {words.ROLES['coordinator'] if draft.by == events.COORDINATOR else standing.name(draft.by)}"
-    )
+    about = f"{kind_of(draft)}: {standing.name(draft.by)}"
     approval = [draft_id(draft), scores("quality", "Оценка качества", required=False)]
     yield Form("approve_draft", "Согласовать проект", "Согласовать", approval, first=True, about=about)
     yield _send_back(draft, first=True)
@@ -123,7 +121,7 @@ def _route(standing: Standing) -> Form:
     value = ",".join(held) or next((agency.id for agency in agencies if fits(agency)), "")
     fields = [Field("assignments", "Исполнители", "route", True, value, options)]
     if act.joint.drafted_by == "named":
-        named = [("", "укажите"), (events.COORDINATOR, words.ROLES["coordinator"]), *options]
+        named = [("", "укажите"), (events.COORDINATOR, standing.name(events.COORDINATOR)), *options]
         hint = paragraph(act.joint.paragraph)
         fields.append(Field("drafted_by", "Кто готовит общий ответ", "select", options=named, hint=hint))
     title = "Направить" if not held else "Изменить состав исполнителей"

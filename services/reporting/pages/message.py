@@ -56,6 +56,7 @@ def add(app: APIRouter, context: Context) -> None:
             "post": post,
             "moments": list(reversed(timeline.moments(shown, told["law"]))),
             "deadlines": [one for one in owed if own is None or one["agency"] == own],
+            "titles": timeline.TITLES,
             "standing": standing,
             "forms": forms(standing, visitor.actor),
             "drafts": _texts(shown, row),

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import and_, any_, case, func, lateral, literal, or_, select, true
+from sqlalchemy import and_, any_, case, exists, func, lateral, literal, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from schemas import events
 from services.reporting import tables
 from services.reporting.access import Sight
 from services.reporting.exports import words
@@ -59,6 +60,9 @@ async def entries(connection: AsyncConnection, seen: Sight, now: datetime, wante
         owed = and_(owed, duty.c.role == wanted.role)
     late = (duty.c.state == "breached").label("late")
     soon = or_(duty.c.warned_at.is_not(None), duty.c.warn_at <= now, duty.c.due_at <= now).label("soon")
+    story = tables.story
+    # A report that importance alone makes owed is shown until it is made (kemerovo 26).
+    escalated = exists().where(story.c.message_id == row.c.message_id, story.c.type == events.Escalated.type)
     pressing = lateral(
         select(duty.c.rule, duty.c.due_at, duty.c.role, duty.c.agency, duty.c.clock, late, soon)
         .where(owed)
@@ -76,6 +80,7 @@ async def entries(connection: AsyncConnection, seen: Sight, now: datetime, wante
         select(
             *columns,
             posted,
+            escalated.label("escalated"),
             *(pressing.c[name] for name in ("rule", "due_at", "role", "agency", "clock", "late", "soon")),
         )
         .select_from(joined)
@@ -112,13 +117,13 @@ async def standing(connection: AsyncConnection, seen: Sight) -> dict[str, int]:
     """How many messages are open in each status, in the order of work."""
     row = tables.register
     query = (
-        select(row.c.status, func.count())
+        select(row.c.status, func.count().label("number"))
         .where(row.c.until.is_(None), row.c.authority.in_(seen.authorities), row.c.status.not_in(CLOSED))
         .group_by(row.c.status)
     )
     if seen.agency is not None:
         query = query.where(literal(seen.agency) == any_(row.c.agencies))
-    found: dict[str, int] = dict((await connection.execute(query)).tuples().all())
+    found: dict[str, int] = {one.status: one.number for one in await connection.execute(query)}
     return {status: found[status] for status in words.STATUSES if status in found}
 
 

@@ -14,6 +14,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from services.reporting.exports import words
+from services.reporting.pages import naming
 from services.runtime.settings import Settings
 
 HERE = Path(__file__).parent
@@ -23,7 +24,7 @@ STATIC = HERE / "static"
 def page(request: Request, template: str, told: dict[str, Any], *, status: int = 200) -> HTMLResponse:
     """The page. `workflow` among what is told: a further address that its scripts may ask."""
     body = _environment().get_template(template).render(request=request, **told)
-    connect = told.get("workflow", "")
+    connect = origin_of(told["workflow"]) if "workflow" in told else ""
     policy = (
         f"default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self' {connect}; "
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -35,6 +36,12 @@ def page(request: Request, template: str, told: dict[str, Any], *, status: int =
         "X-Content-Type-Options": "nosniff",
     }
     return HTMLResponse(body, status, headers)
+
+
+def origin_of(url: str) -> str:
+    """Scheme, host and port: with a path, a policy would allow that very path and nothing below it."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def to_workflow(request: Request, settings: Settings) -> dict[str, str]:
@@ -52,7 +59,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(words=words, of=words.of, asset=_asset)
+    environment.globals.update(words=words, of=words.of, naming=naming, asset=_asset)
     environment.filters.update(
         moment=words.moment,
         topics=words.topics,

@@ -60,6 +60,8 @@ def _queue(app: APIRouter, context: Context) -> None:
             "more": len(found) > _SHOWN,
             "wanted": wanted,
             "standing": standing,
+            "owed_by_importance": told["seen"].agency is None
+            and told["law"].act(told["law"].number).escalation.owed_by_high_importance,
             "mine": mine,
             "late": late,
             "soon": soon,

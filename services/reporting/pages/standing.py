@@ -10,6 +10,7 @@ from typing import Any
 from regulations.directory import Directory
 from regulations.model import Act
 from schemas import events
+from services.reporting.pages import naming
 from services.reporting.pages.queue import CLOSED
 from services.reporting.projections.register import LIVE, Assignment, Draft, Row
 
@@ -57,8 +58,7 @@ class Standing:
         return [held for held in returned if held.assignment_id not in taken]
 
     def name(self, agency: str) -> str:
-        known = self.directory.agencies.get(agency)
-        return agency if known is None else known.name
+        return naming.agency(self.directory, agency)
 
     @property
     def breached(self) -> list[Mapping[Any, Any]]:

@@ -11,6 +11,7 @@ from regulations.directory import Directory
 from regulations.model import Act
 from schemas import events
 from services.reporting.exports import words
+from services.reporting.pages import naming
 from services.reporting.projections.register import HELD, Row
 
 
@@ -88,7 +89,7 @@ def _moment(row: Any, directory: Directory) -> Moment:
         if name in _FIELDS and (text := _text(name, value, directory))
     ]
     if kind == "routed":
-        lines += [("Кому", ", ".join(_agency(one["agency"], directory) for one in data["assignments"]))]
+        lines += [("Кому", ", ".join(naming.agency(directory, one["agency"]) for one in data["assignments"]))]
         if not data["joint"]:
             lines = [line for line in lines if line[0] != "Готовит ответ"]
     actor = _actor(row["actor"], directory)
@@ -113,23 +114,16 @@ def _text(name: str, value: Any, directory: Directory) -> str:
     if name in tables:
         return words.of(tables[name], str(value))
     if name in {"agency", "by", "drafted_by"}:
-        return _agency(str(value), directory)
+        return naming.agency(directory, str(value))
     return str(value)
-
-
-def _agency(agency: str, directory: Directory) -> str:
-    if agency == events.COORDINATOR:
-        return words.ROLES["coordinator"]
-    known = directory.agencies.get(agency)
-    return agency if known is None else known.name
 
 
 def _actor(actor: dict[str, Any] | None, directory: Directory) -> str:
     if actor is None:
         return "система"
     if actor.get("agency"):
-        return _agency(actor["agency"], directory)
-    return ", ".join(words.of(words.ROLES, role) for role in actor.get("roles", [])) or str(actor["sub"])
+        return naming.agency(directory, actor["agency"])
+    return ", ".join(naming.role(directory, role) for role in actor.get("roles", [])) or str(actor["sub"])
 
 
 _OPEN = frozenset({

@@ -332,6 +332,15 @@ async def test_the_page_of_a_message_shows_its_drafts_deadlines_and_forms(door: 
     log.law()
     one = Message(log, 1, "16.11 09:00")
     one.deadline("set", "16.11 09:00", "answer", "17.11 11:00", amendments=[1, 2])
+    one.deadline(
+        "moved",
+        "16.11 09:00",
+        "draft",
+        "17.11 11:00",
+        reason="assignment-issued",
+        previous_due_at=at("17.11 10:00").isoformat(),
+        explanation=[],
+    )
     one.triaged("16.11 09:10", importance="high")
     one.routed("16.11 09:20", "minstroy", "minzdrav")
     one.draft("16.11 11:00", "draft", "minstroy")
@@ -342,6 +351,7 @@ async def test_the_page_of_a_message_shows_its_drafts_deadlines_and_forms(door: 
     told = (await door.client.get(f"/p/messages/{one.id}")).text
     for expected in (
         "Отвечаем по существу", "на согласовании", "четверг 30.04: 14:00–17:00, 3 ч", "№ 1, № 2", "Министерство здравоохранения",
+        "Последнее изменение: Поручение выдано",
         'data-command="approve_draft"', 'data-command="send_back_draft"', 'data-command="excuse_breach"', 'data-sequence="6"',
     ):  # fmt: skip
         assert expected in told, expected

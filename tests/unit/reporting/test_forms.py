@@ -12,7 +12,7 @@ from regulations import directory
 from regulations.directory import Directory
 from schemas import events
 from schemas.envelope import Actor
-from services.reporting.pages import forms_period, timeline
+from services.reporting.pages import forms_period, render, timeline
 from services.reporting.pages.fields import Form
 from services.reporting.pages.forms import forms
 from services.reporting.pages.standing import Standing
@@ -183,3 +183,8 @@ def test_a_periods_report_is_offered_what_its_act_asks_next(
     actor = Actor(sub="somebody", authorities=(authority,), roles=(role,))
     found = forms_period.forms(law.act(law.number), actor, authority, report, wanted, ends_at, NOW, delivery)
     assert [form.command for form in found] == commands
+
+
+def test_the_policy_names_workflows_origin_also_behind_a_proxy() -> None:
+    assert render.origin_of("http://127.0.0.1:8002") == "http://127.0.0.1:8002"
+    assert render.origin_of("https://otklik.example/workflow") == "https://otklik.example"
