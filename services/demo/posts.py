@@ -18,6 +18,7 @@ from schemas.ids import message_id
 FOLDER = Path(__file__).parent / "posts"
 DAYS = 4
 """How many working days before today the play goes back."""
+JUST_NOW = timedelta(minutes=1)
 FRESHEST_OF_A_REAL_CLOCK = timedelta(hours=23)
 """Without a clock of its own the play can make a post at most so old: an authority accepts no older ones than a day."""
 PAGES = {"vk": "https://vk.example/", "ok": "https://ok.example/profile/", "telegram": "https://t.example/"}
@@ -106,7 +107,8 @@ def placed(authority: str, schedule: Schedule, now: datetime) -> list[DemoPost]:
     made = []
     for line in lines(authority):
         if line.days_ago:
-            at = datetime.combine(days[line.days_ago - 1], line.at, schedule.zone)
+            # Today counts once its working hours are over; what is written later in the evening has just been.
+            at = min(datetime.combine(days[line.days_ago - 1], line.at, schedule.zone), now - JUST_NOW)
         else:
             at = now - timedelta(minutes=line.minutes_ago)
         made.append(DemoPost(authority, line, at))

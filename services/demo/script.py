@@ -85,13 +85,15 @@ async def play(
     now: datetime,
     set_time: SetTime | None = None,
     console: Console | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
 ) -> Told:
     """Push the posts of each authority in force and work them up to `now` (aware). What is there already is left alone.
 
     `set_time` None: the clock is real; the same steps are taken at once, of posts that were found in the last day.
+    `transport`: another way to the services than the network.
     Raises `Refusal` if the system refuses a step, httpx's errors when it does not answer."""
     limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
-    async with httpx.AsyncClient(timeout=60, limits=limits) as http:
+    async with httpx.AsyncClient(timeout=60, limits=limits, transport=transport) as http:
         headers = {"Authorization": f"Bearer {token('operator', '*', None)}"}
         listed = await http.get(f"{settings.url('workflow')}/v1/authorities", headers=headers)
         listed.raise_for_status()
@@ -150,9 +152,7 @@ class _Stage:
                 progress.update(bar, description=f"{weekday(day)} {local:%d.%m %H:%M}")
                 if self._set_time is not None:
                     await self._set_time(at)
-                async with asyncio.TaskGroup() as tasks:
-                    for turn in group:
-                        tasks.create_task(self._take(turn, at))
+                await self._take_all(group, at)
                 pushed = sum(turn.step == -1 for turn in group)
                 posts, steps = posts + pushed, steps + len(group) - pushed
                 progress.update(bar, advance=pushed)
@@ -168,6 +168,15 @@ class _Stage:
         while self._turns and self._turns[0].at <= min(group[0].at + TOGETHER, self._now):
             group.append(heapq.heappop(self._turns))
         return group
+
+    async def _take_all(self, group: list[_Turn], at: datetime) -> None:
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for turn in group:
+                    tasks.create_task(self._take(turn, at))
+        except ExceptionGroup as failed:
+            # Of several that failed at once, the first tells enough.
+            raise failed.exceptions[0] from failed
 
     async def _take(self, turn: _Turn, at: datetime) -> None:
         """One turn, taken at `at`, and the place of the next one of the same post."""

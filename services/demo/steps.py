@@ -19,7 +19,7 @@ async def _triage(case: Case, *, high: bool) -> None:
         stated = {"reduced": high}
     elif reducing.stated:
         stated = {"reduced": False}
-    repeats = {} if line.repeats is None else {"repeat_of": id_of(case.desk.authority, case.earlier[line.repeats])}
+    repeats = await _repeats(case)
     await case.command(
         "triage",
         topics=list(line.topics),
@@ -28,6 +28,15 @@ async def _triage(case: Case, *, high: bool) -> None:
         **stated,
         **repeats,
     )
+
+
+async def _repeats(case: Case) -> dict[str, Any]:
+    """What the post repeats, once that has been answered: before, it is one more message."""
+    if case.post.line.repeats is None:
+        return {}
+    earlier = id_of(case.desk.authority, case.earlier[case.post.line.repeats])
+    answered = (await case.desk.message(earlier))["answered_at"] is not None
+    return {"repeat_of": earlier} if answered else {}
 
 
 async def _route(case: Case, agencies: list[str]) -> None:

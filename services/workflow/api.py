@@ -112,6 +112,7 @@ def _give_commands(app: FastAPI, parts: Callable[[], Parts]) -> None:
     @app.post("/v1/messages/{message_id}/commands", summary="Команда по сообщению", openapi_extra=_body("message"))
     async def command(message_id: UUID, request: Request, actor: CurrentActor, key: Key = None) -> Accepted:
         given = await _shaped(request, "message", str(message_id), actor, key)
+        await _repeats_what_was_answered(parts(), given, actor)
         return await parts().commands.submit(str(message_id), given, actor)
 
     @app.post("/v1/periods/{period_id}/commands", summary="Команда по отчёту за период", openapi_extra=_body("period"))
@@ -169,6 +170,20 @@ async def _shaped(
     if key is not None and given.command_id not in (None, key):
         raise problems.invalid([Fault(pointer="/command_id", detail="не тот, что в заголовке Idempotency-Key")])
     return Shaped(given.name, given.data, given.expected_sequence, key or given.command_id)
+
+
+async def _repeats_what_was_answered(parts: Parts, given: Shaped, actor: Actor) -> None:
+    """422 for a `repeat_of` that names no answered message of his. The one state that is asked for at the gate: the other
+    message mostly lives in a partition of which this one's decider knows nothing, and once answered it stays so."""
+    named = given.data.get("repeat_of")
+    if given.name != "triage" or named is None or "coordinator" not in actor.roles:
+        return
+    earlier = await parts.reader.message(str(named), None)
+    if earlier is None or earlier.authority not in actor.authorities:
+        raise problems.invalid([Fault(pointer="/data/repeat_of", detail="Такого сообщения нет.")])
+    if earlier.answered_at is None:
+        detail = "Повторным считается сообщение по вопросу, на который уже дан ответ."
+        raise problems.invalid([Fault(pointer="/data/repeat_of", detail=detail)])
 
 
 async def _visible(parts: Parts, message_id: UUID, actor: Actor, at_least: int | None) -> Message:

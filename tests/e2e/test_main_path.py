@@ -147,6 +147,20 @@ async def test_refusals_name_the_paragraph(client: Client) -> None:
     assert (stale.value.status, stale.value.body["sequence"]) == (409, 1)
 
 
+async def test_a_repeat_names_an_answered_message_wherever_that_one_lives(client: Client) -> None:
+    message = await triaged(client, "repeat")
+    chosen = {"topics": ["utilities"], "location": "Нальчик", "importance": "ordinary", "reduced": False}
+    # Of four at least one lives in another partition, of which the decider of the repeat knows nothing.
+    for number in range(4):
+        earlier = await client.detect(f"earlier-{number}")
+        await client.message(earlier)
+        with pytest.raises(Problem, match="на который уже дан ответ") as refused:
+            await client.command(message, "triage", **chosen, repeat_of=earlier)
+        assert (refused.value.status, refused.value.body["errors"][0]["pointer"]) == (422, "/data/repeat_of")
+    with pytest.raises(Problem, match="Такого сообщения нет"):
+        await client.command(message, "triage", **chosen, repeat_of=str(uuid.uuid4()))
+
+
 async def test_an_agency_works_by_its_topic_over_a_weekend(client: Client, installation: Installation) -> None:
     agency = (await client.agencies())[2]
     friday = now(installation).replace(hour=16, minute=40, second=0, microsecond=0)

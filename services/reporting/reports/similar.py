@@ -15,7 +15,7 @@ from math import log, sqrt
 from typing import Any, Literal
 
 from pydantic import BaseModel
-from sqlalchemy import Select, Uuid, and_, any_, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, Uuid, and_, any_, func, literal, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -90,16 +90,17 @@ async def similar(connection: AsyncConnection, seen: Sight, message_id: str, lim
     if found is None:
         raise problems.not_found()
     own = Told.of(found)
-    earlier = _told(seen).where(
+    place = tuple_(literal(found["detected_at"]), literal(message_id, row.c.message_id.type))
+    earlier = [
+        *conditions(Wanted(seen)),
         row.c.authority == found["authority"],
-        tuple_(row.c.detected_at, row.c.message_id)
-        < tuple_(literal(found["detected_at"]), literal(message_id, row.c.message_id.type)),
-    )
+        tuple_(row.c.detected_at, row.c.message_id) < place,
+    ]
     candidates: dict[str, Told] = {}
-    for query in (_by_author(earlier, own), _by_words(earlier, own, found["detected_at"] - BACK)):
-        if query is not None:
-            told = (Told.of(columns) for columns in (await connection.execute(query)).mappings())
-            candidates |= {one.message_id: one for one in told}
+    for those in (_by_author(earlier, own), _by_words(earlier, own, found["detected_at"] - BACK)):
+        if those is not None:
+            told = await connection.execute(_told(seen).where(row.c.message_id.in_(those)))
+            candidates |= {one.message_id: one for one in map(Told.of, told.mappings())}
     likely = weigh(own, list(candidates.values()))[:limit]
     rows = await _rows(connection, seen, [one.message_id for one in likely])
     written = await _written(connection, found["text"]) if any(one.stems for one in likely) else {}
@@ -159,21 +160,33 @@ def _told(seen: Sight) -> Select[Any]:
     )  # fmt: skip
 
 
-def _by_author(earlier: Select[Any], own: Told) -> Select[Any]:
+def _ids(earlier: Sequence[ColumnElement[bool]], number: int) -> Select[Any]:
+    """The latest that are meant, by any of their wordings: what is costly is then asked of these alone."""
+    row, post = tables.register, tables.posts
+    return (
+        select(row.c.message_id)
+        .select_from(row.join(post, post.c.message_id == row.c.message_id))
+        .where(*earlier)
+        .order_by(row.c.detected_at.desc(), row.c.message_id.desc())
+        .limit(number)
+    )
+
+
+def _by_author(earlier: Sequence[ColumnElement[bool]], own: Told) -> Select[Any]:
     post = tables.posts
     same = post.c.author == own.author
     if own.author_url is not None:
         same = or_(same, post.c.author_url == own.author_url)
-    return earlier.where(same).limit(BY_AUTHOR)
+    return _ids([*earlier, same], BY_AUTHOR)
 
 
-def _by_words(earlier: Select[Any], own: Told, since: datetime) -> Select[Any] | None:
+def _by_words(earlier: Sequence[ColumnElement[bool]], own: Told, since: datetime) -> Select[Any] | None:
     if not own.stems:
         return None
     asked = sorted(own.stems, key=lambda stem: (-len(stem), stem))[:ASKED]
     any_of_them = " | ".join("'" + stem.replace("\\", "\\\\").replace("'", "''") + "'" for stem in asked)
     words = tables.posts.c.words.bool_op("@@")(literal(any_of_them).cast(TSQUERY))
-    return earlier.where(tables.register.c.detected_at >= since, words).limit(BY_WORDS)
+    return _ids([*earlier, tables.register.c.detected_at >= since, words], BY_WORDS)
 
 
 async def _rows(connection: AsyncConnection, seen: Sight, wanted: list[str]) -> dict[str, RegisterRow]:
