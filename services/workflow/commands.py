@@ -14,7 +14,7 @@ from schemas.commands import COMMANDS, CommandBody, Data, PeriodData, Triage, co
 from schemas.envelope import Actor
 from schemas.outcomes import Accepted, Fault
 from services.runtime.decider import Input, Output, Unreadable
-from services.runtime.problems import faults_of
+from services.runtime.problems import faults_of, words_of
 from services.workflow import guards, outcomes, periods
 from services.workflow.amendments import world
 from services.workflow.hearing import Fold, MessageHearing, PeriodHearing, accepted_events
@@ -75,7 +75,7 @@ def read(given: Input) -> Command:
         body = CommandBody.model_validate(envelope.data)
         data = COMMANDS[name].model_validate(body.data)
     except ValidationError as error:
-        raise Unreadable("invalid-data", str(error)) from None
+        raise Unreadable("invalid-data", words_of(error)) from None
     if body.type != name:
         raise Unreadable("invalid-data", "Тип команды в записи и в её теле различаются.")
     return Command(name, data, envelope.subject, envelope.actor, body.expected_sequence)
