@@ -14,7 +14,7 @@ from schemas.inbox import DETECTION
 from services.intake.detections import Frame, Intake
 from services.runtime.decider import Unreadable
 from services.runtime.log import Outgoing, Record
-from services.runtime.problems import ProblemError, faults_of
+from services.runtime.problems import ProblemError, words_of
 
 MAX_SUB = 200
 
@@ -28,7 +28,7 @@ def admitted(intake: Intake, record: Record) -> Sequence[Outgoing]:
     try:
         envelope = Received.model_validate_json(record.value or b"")
     except ValidationError as error:
-        raise Unreadable("not-a-cloudevent", _words(error)) from None
+        raise Unreadable("not-a-cloudevent", words_of(error)) from None
     if envelope.type != DETECTION:
         raise Unreadable("unknown-type", f"Записей вида {envelope.type} в этой теме не бывает.")
     try:
@@ -38,7 +38,7 @@ def admitted(intake: Intake, record: Record) -> Sequence[Outgoing]:
     try:
         said = Detection.model_validate(envelope.data)
     except ValidationError as error:
-        raise Unreadable("invalid", _words(error)) from None
+        raise Unreadable("invalid", words_of(error)) from None
     detection = said.model_copy(update={"detection_id": detection_id})
     sub = envelope.actor.sub[:MAX_SUB] if envelope.actor else f"monitor:{detection.authority}"
     actor = Actor(sub=sub, roles=("monitor",), authorities=(detection.authority,))
@@ -49,7 +49,3 @@ def admitted(intake: Intake, record: Record) -> Sequence[Outgoing]:
         faults = "; ".join(f"{fault.pointer}: {fault.detail}" for fault in refusal.problem.errors)
         raise Unreadable(slug, faults or refusal.problem.detail) from None
     return [outgoing]
-
-
-def _words(error: ValidationError) -> str:
-    return "; ".join(f"{fault.pointer}: {fault.detail}" for fault in faults_of(error))

@@ -94,6 +94,11 @@ def faults_of(error: ValidationError, within: Sequence[int | str] = ()) -> list[
     return [fault(one, (*within, *one["loc"])) for one in error.errors(include_url=False)]
 
 
+def words_of(error: ValidationError) -> str:
+    """The same as one line, for where there is no room for a list: nothing of what was sent is repeated."""
+    return "; ".join(f"{fault.pointer}: {fault.detail}" for fault in faults_of(error))
+
+
 def fault(error: Mapping[str, Any], location: Sequence[int | str]) -> Fault:
     """One fault in pydantic's terms as pointer and Russian words; what was sent is not repeated: it may be personal."""
     return Fault(pointer=pointer(location), detail=_in_russian(str(error["type"]), error.get("ctx") or {}))

@@ -15,7 +15,7 @@ from schemas.ids import NAMESPACE
 from schemas.inbox import Amendment
 from schemas.outcomes import Accepted, AcceptedEvent, Fault
 from services.runtime.decider import Input, Output, Unreadable
-from services.runtime.problems import faults_of
+from services.runtime.problems import faults_of, words_of
 from services.workflow import guards, outcomes
 from services.workflow.hearing import SOURCE, schema_of
 
@@ -37,7 +37,7 @@ def read(given: Input) -> tuple[str, Amendment]:
     try:
         return given.envelope.authority, Amendment.model_validate(given.envelope.data)
     except ValidationError as error:
-        raise Unreadable("invalid-amendment", str(error)) from None
+        raise Unreadable("invalid-amendment", words_of(error)) from None
 
 
 def decide(states: Mapping[str, BaseModel], given: Input) -> Sequence[Output]:

@@ -18,7 +18,7 @@ from schemas.envelope import CONTENT_TYPE, Actor, Envelope, Received
 from services.runtime.decider import Unreadable
 from services.runtime.gate import unstorable
 from services.runtime.log import Outgoing, Record
-from services.runtime.problems import faults_of
+from services.runtime.problems import words_of
 from services.workflow.shapes import Shapeless, shaped
 
 PATTERN = r"commands\.[a-z0-9-]+\.[a-z0-9-]+"
@@ -40,8 +40,7 @@ def admitted(record: Record) -> Sequence[Outgoing]:
     try:
         given = Received.model_validate_json(record.value or b"")
     except ValidationError as error:
-        told = "; ".join(f"{fault.pointer}: {fault.detail}" for fault in faults_of(error))
-        raise Unreadable("not-a-cloudevent", told) from None
+        raise Unreadable("not-a-cloudevent", words_of(error)) from None
     name = command_name(given.type)
     if name is None:
         raise Unreadable("unknown-command", f"Команды {given.type} нет.")

@@ -16,6 +16,7 @@ from schemas.events import PostEdited, PostRemoved, Registered
 from schemas.ids import message_id
 from services.runtime.decider import Input, Unreadable
 from services.runtime.headers import first_appended_at
+from services.runtime.problems import words_of
 from services.workflow.hearing import MessageHearing
 from services.workflow.state import Message
 
@@ -25,7 +26,7 @@ def read(given: Input) -> InboxDetection:
     try:
         found = InboxDetection.model_validate(given.envelope.data)
     except ValidationError as error:
-        raise Unreadable("invalid-detection", str(error)) from None
+        raise Unreadable("invalid-detection", words_of(error)) from None
     if subject(found) != given.envelope.subject:
         raise Unreadable("wrong-subject", "Идентификатор сообщения не соответствует источнику.")
     return found

@@ -28,6 +28,7 @@ class Crowd:
         self.partner = partner
         self.agency = agency
         self.done: list[str] = []
+        self.people: list[asyncio.Task[None]] = []
         self.leaving = False
         self._doors = itertools.cycle(doors)
 
@@ -42,16 +43,16 @@ class Crowd:
             await self.command(message, "approve_draft", draft_id=new(draft, "draft_id"), quality=5)
             self.done.append(message)
 
-    async def command(self, message: str, kind: str, by: str | None = None, **data: Any) -> dict[str, Any]:
+    async def command(self, message: str, command: str, /, by: str | None = None, **data: Any) -> dict[str, Any]:
         headers = self.partner.auth("executor" if by else "coordinator", by) | {"Idempotency-Key": str(uuid.uuid4())}
         for door in self._doors:
             url = f"{door}/v1/messages/{message}/commands"
             try:
-                answer = await self.partner.http.post(url, json={"type": kind, "data": data}, headers=headers)
+                answer = await self.partner.http.post(url, json={"type": command, "data": data}, headers=headers)
             except httpx.TransportError:
                 await asyncio.sleep(0.05)
                 continue
-            if answer.status_code in {503, 504} or (answer.status_code, kind) == (404, "triage"):
+            if answer.status_code in {503, 504} or (answer.status_code, command) == (404, "triage"):
                 # A message is registered a moment after its post was taken.
                 headers["Idempotency-Key"] = (
                     str(uuid.uuid4()) if answer.status_code == 404 else headers["Idempotency-Key"]
@@ -66,6 +67,9 @@ class Crowd:
         before = len(self.done)
 
         async def more() -> bool:
+            for person in self.people:
+                if person.done():
+                    person.result()
             return len(self.done) >= before + ENOUGH
 
         await until(more, "work goes on")
@@ -76,7 +80,7 @@ async def test_a_replica_comes_and_another_goes_under_load_and_nothing_is_lost_o
     other = f"http://{settings.http_host}:{port}"
     agency = (await all_four.get("/v1/authorities/kbr")).json()["agencies"][0]["id"]
     crowd = Crowd(all_four, [settings.url("workflow"), other], agency)
-    people = [asyncio.create_task(crowd.work(person)) for person in range(PEOPLE)]
+    crowd.people = [asyncio.create_task(crowd.work(person)) for person in range(PEOPLE)]
     await crowd.enough()
     second = asyncio.create_task(run_workflow(settings, port))
     await until(lambda: _shares(all_four, other), "the second replica has a partition of its own")
@@ -89,7 +93,7 @@ async def test_a_replica_comes_and_another_goes_under_load_and_nothing_is_lost_o
     await asyncio.gather(second, return_exceptions=True)
     await crowd.enough()
     crowd.leaving = True
-    await asyncio.gather(*people)
+    await asyncio.gather(*crowd.people)
     told: dict[str, list[Envelope]] = defaultdict(list)
     for record in await records(settings, "events", settings.partitions):
         event = Envelope.from_bytes(record.value or b"")
