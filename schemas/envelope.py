@@ -56,8 +56,8 @@ class Envelope(BaseModel):
 
 class Received(BaseModel):
     """A CloudEvent as partners write it to Kafka. CloudEvents itself asks for no `time`, and it would count for nothing: the
-    log's stamp does. `expected_sequence` stands beside `data` where the record bears the bare data of a command; an
-    attribute of CloudEvents has no underscore in its name, so that it may be `expectedsequence`."""
+    log's stamp does. `expected_sequence` stands beside `data` where the record bears the bare data of a command; an attribute
+    of CloudEvents has no underscore in its name, so that it may be `expectedsequence`."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -67,7 +67,6 @@ class Received(BaseModel):
     type: str
     subject: str | None = None
     time: AwareDatetime | None = None
-    datacontenttype: Literal["application/json"] = "application/json"
     actor: Actor | None = None
     expected_sequence: int | None = Field(
         default=None, ge=0, validation_alias=AliasChoices("expectedsequence", "expected_sequence")

@@ -58,8 +58,8 @@ class ClockError(Exception):
 
 @app.command("show")
 def show() -> None:
-    """Напечатать, сколько сейчас времени."""
-    _run(_show)
+    """Напечатать, сколько сейчас времени, по каким бы часам установка ни жила."""
+    _run(time_of)
 
 
 @app.command("set")
