@@ -14,7 +14,7 @@ run: $(STAMP) ## поднять всю систему с показательн�
 	@$(BIN)/otklik up --demo
 
 test: $(STAMP) ## все тесты на настоящих Kafka и PostgreSQL, кроме долгих
-	@$(BIN)/pytest tests
+	@$(BIN)/pytest tests --numprocesses logical --maxprocesses 4 --dist loadgroup
 
 unit: $(STAMP) ## только быстрые тесты, без Kafka и PostgreSQL
 	@$(BIN)/pytest tests/unit
@@ -37,8 +37,9 @@ format: $(STAMP) ## привести код к общему формату
 bench: $(STAMP) ## измерить скорость: таблица отношений к голому клиенту и к соперникам
 	@$(BIN)/python -m tests.bench
 
-chaos: $(STAMP) ## долгие испытания с kill -9 служб, брокера и базы
-	@$(BIN)/python -m tests.chaos.run --seconds $(or $(SECONDS_EACH),300) --seed $(or $(SEED),1) --runs $(or $(RUNS),1)
+chaos: $(STAMP) ## долгие испытания с kill -9 служб, брокера и базы: RUNS, SEED, SECONDS_EACH, RESULTS=файл, MORE="--brokers 3"
+	@$(BIN)/python -m tests.chaos.run --seconds $(or $(SECONDS_EACH),300) --seed $(or $(SEED),1) --runs $(or $(RUNS),1) \
+		$(if $(RESULTS),--results $(RESULTS)) $(MORE)
 
 schemas: $(STAMP) ## заново записать JSON Schema, OpenAPI и AsyncAPI в schemas/
 	@$(BIN)/python -m schemas.export

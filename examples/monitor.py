@@ -34,7 +34,7 @@ def push(http: httpx.Client, url: str, token: str, lines: list[str]) -> list[dic
                 content=("\n".join(waiting) + "\n").encode(),
                 headers={"Authorization": f"Bearer {token}", "Content-Type": "application/x-ndjson"},
             ) as response:
-                if response.status_code == 503:
+                if response.status_code in (429, 503):
                     retry_after = float(response.headers.get("Retry-After", pause_s))
                 elif response.status_code != 200:
                     response.read()

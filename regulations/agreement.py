@@ -94,7 +94,9 @@ def _official(at: tuple[str, ...], agency: Agency, act: Act) -> Iterator[Wrong]:
     if agency.official is None:
         yield Wrong((*at, "official"), f"нужно ответственное должностное лицо {where}")
     elif agency.official_level not in {"head", "deputy_head"}:
-        text = f"ответственный должен быть не ниже заместителя руководителя: head или deputy_head {where}"
+        text = (
+            f"ответственный должен быть не ниже заместителя руководителя: official_level head или deputy_head {where}"
+        )
         yield Wrong((*at, "official_level"), text)
 
 

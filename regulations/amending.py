@@ -118,7 +118,7 @@ class OfAgency(Change, ABC):
 
 
 class OfficialChange(OfAgency):
-    """`official`: who is responsible for this work in an agency from now on."""
+    """`official`: who is responsible for this work in an agency from now on; without a `level`, of the same as before."""
 
     amends = "official"
     post: Annotated[Post, Field(validation_alias=AliasChoices("post", "official"))]
@@ -126,7 +126,8 @@ class OfficialChange(OfAgency):
 
     def changes(self, directory: Directory) -> Changes:
         agency = directory.agencies[self.agency]
-        return _agency(directory, agency.model_copy(update={"official": self.post, "official_level": self.level}))
+        level = self.level or agency.official_level
+        return _agency(directory, agency.model_copy(update={"official": self.post, "official_level": level}))
 
 
 class SubstituteChange(OfAgency):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from schemas.detections import Attachment, Short, Strict, Url
 from schemas.ids import Slug
+from schemas.instants import Instant
 
 Words = Annotated[str, StringConstraints(min_length=1, max_length=20_000, pattern=r"\S")]
 """Text that must say something."""
@@ -149,7 +150,7 @@ class ReportPublication(Data):
     url: Url
     place: Literal["same", "own_account"] = "same"
     author_link: Url | None = None
-    published_at: AwareDatetime | None = None
+    published_at: Instant | None = None
 
 
 class Escalate(Data):
@@ -213,6 +214,7 @@ class AgreeCase(Data):
     type = "agree_case"
     roles = _roles("committee")
     case_id: Id
+    reason: Words | None = None
 
 
 class RefuseCase(Data):
@@ -233,6 +235,8 @@ class ReportCase(Data):
     type = "report_case"
     roles = EXECUTOR
     case_id: Id
+    text: Words | None = None
+    url: Url | None = None
 
 
 class PeriodData(Data):

@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from schemas.ids import Slug, message_id
+from schemas.instants import Instant
 
 ExternalId = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 Url = Annotated[str, StringConstraints(min_length=1, max_length=2_000, pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:\S+$")]
@@ -58,8 +59,8 @@ class Detection(Strict):
     source: Source
     author: Author
     text: Text
-    detected_at: AwareDatetime | None = None
-    posted_at: AwareDatetime | None = None
+    detected_at: Instant | None = None
+    posted_at: Instant | None = None
     location: Short | None = None
     topics: Annotated[tuple[Short, ...], Field(max_length=50)] = ()
     attachments: Annotated[tuple[Attachment, ...], Field(max_length=100)] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, AwareDatetime, BaseModel, ConfigDict, Field
 
 CONTENT_TYPE = b"application/cloudevents+json"
 """Value of the Kafka header `content-type` of every envelope."""
@@ -52,3 +52,24 @@ class Envelope(BaseModel):
 
     def at(self) -> datetime:
         return self.time
+
+
+class Received(BaseModel):
+    """A CloudEvent as partners write it to Kafka. CloudEvents itself asks for no `time`, and it would count for nothing: the
+    log's stamp does. `expected_sequence` stands beside `data` where the record bears the bare data of a command; an
+    attribute of CloudEvents has no underscore in its name, so that it may be `expectedsequence`."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    specversion: Literal["1.0"] = "1.0"
+    id: str
+    source: str
+    type: str
+    subject: str | None = None
+    time: AwareDatetime | None = None
+    datacontenttype: Literal["application/json"] = "application/json"
+    actor: Actor | None = None
+    expected_sequence: int | None = Field(
+        default=None, ge=0, validation_alias=AliasChoices("expectedsequence", "expected_sequence")
+    )
+    data: dict[str, Any] = Field(default_factory=dict)

@@ -263,6 +263,7 @@ class CaseAgreed(EventData):
     type = "otklik.message.case-agreed.v1"
     case_id: str
     agency: str
+    reason: str | None = None
 
 
 class CaseRefused(EventData):
@@ -283,6 +284,8 @@ class CaseReported(EventData):
     type = "otklik.message.case-reported.v1"
     case_id: str
     agency: str
+    text: str | None = None
+    url: str | None = None
 
 
 class Notified(EventData):

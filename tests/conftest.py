@@ -1,7 +1,6 @@
 """Real parts for tests: Kafka and PostgreSQL from the environment, from Docker, or embedded ones — the same anywhere."""
 
 import os
-import socket
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from testcontainers.core.container import DockerContainer
 from testcontainers.core.waiting_utils import wait_for_logs
 
 from services.runtime.embedded import KAFKA_VERSION, EmbeddedKafka, EmbeddedPostgres, broker_settings
+from tests.ports import free_port
 
 _SLOW = ("tests/bench", "tests/chaos/long")
 
@@ -26,33 +26,17 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return None if any(place == "tests/chaos" or place.startswith(_SLOW) for place in named) else True
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Workers take whole files, since fixtures of a file are costly; what walks one installation stays in one worker, in
+    its order."""
+    for item in items:
+        together = "installation" if "installation" in getattr(item, "fixturenames", ()) else _place(item.path, config)
+        item.add_marker(pytest.mark.xdist_group(together))
+
+
 def _place(path: Path, config: pytest.Config) -> str:
     path = path.resolve()
     return path.relative_to(config.rootpath).as_posix() if path.is_relative_to(config.rootpath) else ""
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody holds at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def free_port_base() -> int:
-    """A `port_base` all of whose ports are free at this moment."""
-    for base in range(20000, 60000, 100):
-        if all(_is_free(base + offset) for offset in (1, 2, 3, 4, 32, 92, 93)):
-            return base
-    raise RuntimeError("no free ports")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 def _docker_answers() -> bool:

@@ -32,6 +32,15 @@ async def bootstrap(settings: Settings, clock: ClockKind, now: datetime | None) 
             await law.apply(settings, log, opened, law.files_of(settings.law_folders))
 
 
+async def lives_by(settings: Settings) -> ClockKind | None:
+    """The clock by which the installation lives already; None for one in which nothing has happened. Raises `LogError`."""
+    async with installation.open_log(settings) as log:
+        made = await installation.existing(settings)
+        if topics.CLOCK in made and await _holds(log, topics.CLOCK, 1):
+            return "simulated"
+        return "real" if topics.INBOX in made and await _holds(log, topics.INBOX, made[topics.INBOX]) else None
+
+
 async def _same_clock(settings: Settings, log: KafkaLog) -> None:
     """An inbox whose stamps are of one clock must not go on with another's."""
     made = await installation.existing(settings)
@@ -39,7 +48,8 @@ async def _same_clock(settings: Settings, log: KafkaLog) -> None:
     inbox_in_use = topics.INBOX in made and await _holds(log, topics.INBOX, made[topics.INBOX])
     if settings.clock == "real" and clock_is_set:
         raise SettingsError(
-            "Эта установка живёт по условным часам: добавьте --clock simulated или возьмите другой каталог (OTKLIK_DATA)."
+            "Эта установка живёт по условным часам, как после `make run`: поднимайте её им же (otklik up --demo или"
+            " --clock simulated) либо возьмите другой каталог и порты (OTKLIK_DATA, OTKLIK_PORT_BASE)."
         )
     if settings.clock == "simulated" and inbox_in_use and not clock_is_set:
         raise SettingsError(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from uuid import uuid4
@@ -38,9 +40,16 @@ FOLLOWERS: dict[str, tuple[str, ...]] = {
 """Who has to have stored what besides the ticks before an instant counts as reached, in the order of the flow."""
 PATIENCE_SECONDS = 120.0
 LOOK_SECONDS = 0.05
+BEAT_SECONDS = 1.0
+"""How often a running clock is moved on."""
+BEATS_A_TICK = 60
+"""SLA ticks what is due by itself; without a tick a minute a quiet log would not tell how late it is."""
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Условные часы (otklik up --clock simulated).")
 _durations = TypeAdapter(timedelta)
+
+
+logger = logging.getLogger(__name__)
 
 
 class ClockError(Exception):
@@ -95,7 +104,7 @@ def instant_of(text: str) -> datetime:
     except ValueError:
         raise ClockError(f"«{text}» — не момент: нужно вида 2026-11-16T09:00+03:00") from None
     if found.tzinfo is None:
-        raise ClockError(f"«{text}»: укажите смещение от UTC, например {text}+03:00")
+        raise ClockError(f"«{text}»: укажите смещение от UTC, например {found:%Y-%m-%dT%H:%M}+03:00")
     return found
 
 
@@ -117,13 +126,20 @@ async def _opened(log: KafkaLog) -> SimulatedClock:
     return clock
 
 
-async def _show(settings: Settings) -> datetime:
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[SimulatedClock]:
+    """The installation's simulated clock. Raises `ClockError` where it lives by the real one, `LogError`."""
     async with installation.open_log(settings) as log:
         clock = await _opened(log)
         try:
-            return clock.now()
+            yield clock
         finally:
             await clock.stop()
+
+
+async def _show(settings: Settings) -> datetime:
+    async with opened(settings) as clock:
+        return clock.now()
 
 
 async def _set(settings: Settings, text: str) -> datetime:
@@ -151,6 +167,25 @@ async def move(settings: Settings, to: datetime | timedelta) -> datetime:
             await clock.stop()
         await _stored(settings, log, instant, ticks)
     return instant
+
+
+async def run(settings: Settings) -> None:
+    """Let the simulated clock run with the machine's until cancelled: set on every second, ticked every minute. While
+    Kafka is away it waits; a clock that was moved ahead by hand stands until its time has come."""
+    beats = 0
+    while True:
+        try:
+            async with installation.open_log(settings) as log, installation.open_clock(settings, log) as clock:
+                assert isinstance(clock, SimulatedClock)
+                while True:
+                    await clock.set(datetime.now(UTC))
+                    if beats % BEATS_A_TICK == 0:
+                        await _tick(log, clock)
+                    beats += 1
+                    await asyncio.sleep(BEAT_SECONDS)
+        except LogError as error:
+            logger.warning("the running clock waits: %s", error)
+            await asyncio.sleep(BEAT_SECONDS)
 
 
 async def _tick(log: KafkaLog, clock: SimulatedClock) -> list[Position]:

@@ -1,33 +1,85 @@
-"""`otklik demo`: the play, on a system that is up."""
+"""`otklik demo`: the play, on a system that is up; and what `otklik up --demo` needs of it."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 from services.cli import token
-from services.runtime.settings import SettingsError, load_settings
+from services.cli.showing import Token
+from services.runtime.settings import Settings, SettingsError, load_settings
+
+if TYPE_CHECKING:
+    from services.demo.script import Told
 
 
-def demo(count: Annotated[int, typer.Option(help="сообщений на орган власти")] = 12) -> None:
-    """Передать показательные сообщения и провести их через систему (нужен `otklik up`)."""
+def demo() -> None:
+    """Провести через систему показательные сообщения (нужен `otklik up`); второй раз ничего не меняет."""
     # Imported here: the other commands need neither the posts nor their client.
     import httpx
 
     from services.cli.clock import time_of
-    from services.demo.script import Refusal, play
+    from services.demo.desk import Refusal
 
     console = Console(stderr=True)
     try:
         settings = load_settings()
         now = asyncio.run(time_of(settings))
-        told = asyncio.run(play(settings, token.maker(settings), count=count, now=now, console=console))
+        asyncio.run(play_by_real_clock(settings, token.maker(settings), now, console))
     except (SettingsError, Refusal, httpx.HTTPError) as error:
         console.print(escape(str(error) or repr(error)), highlight=False)
         raise typer.Exit(1) from error
-    for story, number in sorted(told.items()):
-        console.print(f"{story}: {number}", highlight=False)
+
+
+async def play_by_real_clock(settings: Settings, given: Token, now: datetime, console: Console) -> None:
+    """The steps of the play at once, the clock left alone. Raises `Refusal`, httpx's errors."""
+    from services.cli.law import files_of
+    from services.demo.script import play
+
+    say(await play(settings, given, files_of(settings.law_folders), now=now, console=console), console)
+
+
+async def play_the_days(settings: Settings, given: Token, now: datetime, console: Console) -> None:
+    """The play over the last working days by the simulated clock, up to `now`; returns when all that brings is stored.
+    Raises `Refusal`, `ClockError`, `LogError`, httpx's errors."""
+    from services.cli import clock
+    from services.cli.law import files_of
+    from services.demo.script import play
+
+    law = files_of(settings.law_folders)
+    async with clock.opened(settings) as moved:
+        say(await play(settings, given, law, now=now, set_time=moved.set, console=console), console)
+        stands_at = moved.now()
+    with console.status("время доходит до настоящего, сроки досчитываются …"):
+        await clock.move(settings, max(now, stands_at))
+
+
+@asynccontextmanager
+async def running_clock(settings: Settings) -> AsyncIterator[None]:
+    """While the block runs, the simulated clock does, where the settings say so."""
+    from services.cli import clock
+    from services.runtime.tasks import end_task
+
+    if not settings.clock_runs:
+        yield
+        return
+    task = asyncio.create_task(clock.run(settings), name="running clock")
+    try:
+        yield
+    finally:
+        await end_task(task)
+
+
+def say(told: Told, console: Console) -> None:
+    """What the play has left behind, in one or two lines."""
+    if not told.posts:
+        console.print(f"Показательные сообщения уже здесь ({told.known}): ничего не добавлено.", highlight=False)
+        return
+    console.print(f"Показ: сообщений {told.posts.total()}, действий {told.steps}.", highlight=False)

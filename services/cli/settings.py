@@ -17,7 +17,11 @@ def settings() -> None:
     except SettingsError as error:
         Console(stderr=True).print(escape(str(error)), highlight=False)
         raise typer.Exit(1) from error
-    table = Table("настройка", "значение", "по умолчанию", "что это", box=None, title_justify="left")
+    table = Table(box=None)
+    # A name that is cut cannot be set; what else does not fit is broken into lines.
+    table.add_column("настройка", no_wrap=True)
+    for header in ("значение", "по умолчанию", "что это"):
+        table.add_column(header, overflow="fold")
     for line in lines:
         changed = "bold" if line.value != line.default else ""
         table.add_row(line.name, escape(line.value), escape(line.default), escape(line.meaning), style=changed)

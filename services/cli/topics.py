@@ -22,7 +22,7 @@ def topics(
     """Создать недостающие темы; существующие проверить."""
     console = Console(stderr=True)
     try:
-        asyncio.run(_topics(load_settings(), console, make=not check))
+        asyncio.run(_topics(load_settings(), Console(soft_wrap=True), make=not check))
     except Unsuitable as error:
         for fault in error.faults:
             console.print(f"[red]•[/] {escape(fault)}", highlight=False)

@@ -1,264 +1,197 @@
-"""The play of `make run`: posts of every authority in force go in by the front door and are worked as people would.
-
-It knows `contract.md` and the acts' data, and nothing of the services' insides.
+"""The play of `make run`: posts of every authority go in by the front door and are worked as people would, over the last
+working days. It knows `contract.md` and the law's files, and nothing of the services' insides.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
+import heapq
 from collections import Counter
-from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import httpx
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from regulations.load import load_acts
-from regulations.model import Act
-from schemas.ids import message_id
-from services.demo.posts import DemoPost, make
+from regulations.authority import Authority
+from regulations.load import LawFiles
+from regulations.working_time import WorkingTime
+from regulations.working_time.library_years import library_years
+from regulations.working_time.production_calendar import Calendar
+from regulations.working_time.schedule import Schedule
+from regulations.working_time.wording import weekday
+from services.demo.desk import Case, Desk, Refusal, Token
+from services.demo.posts import FRESHEST_OF_A_REAL_CLOCK, DemoPost, lines, placed
+from services.demo.stories import STORIES
 from services.runtime.settings import Settings
 
-Token = Callable[[str, str, str | None], str]
-"""role, authority, agency → a bearer token."""
+__all__ = ["Refusal", "Told", "begins_at", "play"]
 
-ANSWERS = {
-    "answer": "Здравствуйте! Специалисты выехали на место, работы начаты и будут закончены в течение двух дней. Спасибо, что написали.",
-    "interim": "Здравствуйте! Обращение приняли, обследование назначено на эту неделю. О результате напишем здесь же.",
-    "clarification": "Здравствуйте! Подскажите, пожалуйста, точный адрес – улицу и номер дома, чтобы мы передали заявку в службу.",
-}
-
-
-class Refusal(Exception):
-    """The system refused a step of the play: its problem, as told."""
-
-
-class Desk:
-    """The people of one authority at their desks, each with a token of his own."""
-
-    def __init__(self, http: httpx.AsyncClient, settings: Settings, token: Token, authority: str, act: Act) -> None:
-        self._http = http
-        self._intake = f"http://127.0.0.1:{settings.http_port('intake')}"
-        self._workflow = f"http://127.0.0.1:{settings.http_port('workflow')}"
-        self._token = token
-        self.authority = authority
-        self.act = act
-        self.agencies: list[dict[str, Any]] = []
-
-    def _auth(self, role: str, agency: str | None = None) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self._token(role, self.authority, agency)}"}
-
-    async def open(self) -> None:
-        answer = await self._http.get(
-            f"{self._workflow}/v1/authorities/{self.authority}", headers=self._auth("coordinator")
-        )
-        answer.raise_for_status()
-        self.agencies = answer.json()["agencies"]
-
-    async def push(self, posts: list[DemoPost]) -> None:
-        """All posts in one stream; a line that is refused is a fault of the play."""
-        body = "".join(json.dumps(post.detection, ensure_ascii=False) + "\n" for post in posts)
-        answer = await self._http.post(
-            f"{self._intake}/v1/detections/batch",
-            content=body.encode(),
-            headers=self._auth("monitor") | {"Content-Type": "application/x-ndjson"},
-        )
-        answer.raise_for_status()
-        for line in answer.text.splitlines():
-            if error := json.loads(line).get("error"):
-                raise Refusal(json.dumps(error, ensure_ascii=False))
-
-    async def message(self, message: str, at_least: int = 1) -> dict[str, Any]:
-        answer = await self._http.get(
-            f"{self._workflow}/v1/messages/{message}?at_least={at_least}", headers=self._auth("coordinator")
-        )
-        answer.raise_for_status()
-        return dict(answer.json())
-
-    async def command(self, message: str, kind: str, /, *, by: str | None = None, **data: Any) -> dict[str, Any]:
-        """One command, by the coordinator or by an agency's executor; the new ids are in the events that come back."""
-        answer = await self._http.post(
-            f"{self._workflow}/v1/messages/{message}/commands",
-            json={"type": kind, "data": data},
-            headers=self._auth("executor" if by else "coordinator", by),
-        )
-        if answer.status_code != 200:
-            raise Refusal(f"{self.authority} {kind}: {answer.text}")
-        return dict(answer.json())
-
-    def agencies_for(self, topic: str, count: int) -> list[str]:
-        """The agencies in charge of the topic first, then the others."""
-        ranked = sorted(self.agencies, key=lambda agency: topic not in agency.get("topics", []))
-        return [str(agency["id"]) for agency in ranked[:count]]
+SetTime = Callable[[datetime], Awaitable[object]]
+"""Moves the installation's simulated clock on to an aware instant."""
+TOGETHER = timedelta(minutes=15)
+"""Turns that lie so near are taken together, at the time of the first: a post is found early by that much, and a step waits
+for the one before as long as its story says or less, so that no term is broken by it."""
+CONNECTIONS = 16
+SHOWN_ZONE = ZoneInfo("Europe/Moscow")
+"""In which the progress of the play is told; each authority works by its own."""
+BEFORE = timedelta(minutes=30)
+WAITING = frozenset({"overdue", "stuck", "late", "late_open", "interim_late", "joint_open"})
+"""Stories that need time to pass; where the clock is real, it has to have passed before."""
 
 
-def _new(outcome: dict[str, Any], field: str) -> str:
-    return next(str(event["data"][field]) for event in outcome["events"] if field in event["data"])
+@dataclass(slots=True)
+class Told:
+    """What the play did. `posts`: that were pushed, by story; `steps`: that were taken; `known`: posts that were there."""
+
+    posts: Counter[str] = field(default_factory=Counter)
+    steps: int = 0
+    known: int = 0
 
 
-async def triage(desk: Desk, message: str, post: DemoPost, *, high: bool = False) -> None:
-    stated: dict[str, Any] = {}
-    if desk.act.reducing.source == "importance":
-        stated = {"reduced": high}
-    elif desk.act.reducing.stated:
-        stated = {"reduced": False}
-    await desk.command(
-        message,
-        "triage",
-        topics=[post.topic],
-        location=post.detection["location"],
-        importance="high" if high else "ordinary",
-        **stated,
-    )
+@dataclass(order=True, slots=True)
+class _Turn:
+    at: datetime
+    number: int
+    case: Case = field(compare=False)
+    step: int = field(compare=False, default=-1)
+    """-1: the post itself goes in."""
 
 
-async def route(desk: Desk, message: str, agencies: list[str]) -> None:
-    """The last of several agencies leads, so that the text of every region is content."""
-    roles = ["contributor"] * (len(agencies) - 1) + ["lead"]
-    assignments: list[dict[str, Any]] = [
-        {"agency": agency, "role": role, "order": order}
-        for order, (agency, role) in enumerate(zip(agencies, roles, strict=True), start=1)
+def working_time(authority: Authority) -> WorkingTime:
+    """The authority's, by its file and the calendar of the library."""
+    calendar = Calendar(library_years(), authority.regional_days)
+    return WorkingTime(Schedule(authority.timezone, authority.hours, calendar))
+
+
+def begins_at(law: LawFiles, now: datetime) -> datetime:
+    """When a play that ends at `now` begins: a while before its first post."""
+    firsts = [
+        posts[0].detected_at
+        for authority in law.authorities.values()
+        if (posts := placed(authority.id, working_time(authority).schedule, now))
     ]
-    named = len(agencies) > 1 and desk.act.joint.drafted_by == "named"
-    await desk.command(message, "route", assignments=assignments, **({"drafted_by": agencies[-1]} if named else {}))
-
-
-async def contribute_all(desk: Desk, message: str) -> None:
-    """Every agency that owes its part sends it, each in its turn."""
-    while True:
-        view = await desk.message(message)
-        turn = next(
-            (
-                assignment
-                for assignment in view["assignments"]
-                if assignment["status"] == "issued" and assignment["agency"] != view["drafted_by"]
-            ),
-            None,
-        )
-        if turn is None or len(view["assignments"]) == 1:
-            return
-        about = {"assignment_id": turn["assignment_id"]}
-        done = await desk.command(
-            message, "contribute", by=turn["agency"], text="По нашей части работы назначены на завтра.", **about
-        )
-        if desk.act.joint.contributions_approved:
-            done = await desk.command(message, "approve_contribution", **about)
-        await desk.message(message, done["sequence"])
-
-
-async def draft(desk: Desk, message: str, kind: str) -> str:
-    view = await desk.message(message)
-    drafter = view["drafted_by"]
-    more = {"measures": "Работы начаты"} if view.get("repeat_of") else {}
-    outcome = await desk.command(
-        message,
-        "submit_draft",
-        by=None if drafter == "coordinator" else drafter,
-        kind=kind,
-        text=ANSWERS[kind],
-        **more,
-    )
-    return _new(outcome, "draft_id")
-
-
-async def publish(desk: Desk, message: str, draft_id: str, url: str) -> None:
-    approved = await desk.command(message, "approve_draft", draft_id=draft_id, quality=5)
-    view = await desk.message(message, approved["sequence"])
-    lead = next(
-        assignment["agency"]
-        for assignment in view["assignments"]
-        if assignment["role"] == "lead" and assignment["status"] in {"issued", "contributed", "done"}
-    )
-    await desk.command(
-        message,
-        "report_publication",
-        by=lead if desk.act.publication.by == "lead" else None,
-        draft_id=draft_id,
-        url=url,
-        place="same",
-    )
-
-
-async def work(desk: Desk, post: DemoPost) -> None:
-    """One post through its story. The stories `open`, `overdue` and `return` leave something to do for who looks on."""
-    source = post.detection["source"]
-    message = message_id(desk.authority, source["network"], source["external_id"])
-    await desk.message(message)
-    dismissed = {"dismiss": "no_response_needed", "obscene": "obscene_or_insulting", "threat": "threat"}
-    if post.story in dismissed:
-        await desk.command(message, "dismiss", ground=dismissed[post.story])
-        return
-    if post.story == "overdue":
-        return
-    await triage(desk, message, post, high=post.story == "escalate")
-    agencies = desk.agencies_for(post.topic, 3 if post.story == "joint" else 1)
-    await route(desk, message, agencies)
-    if post.story == "escalate":
-        await desk.command(
-            message, "escalate", ground=desk.act.escalation.grounds[0], summary="О случае пишет весь город"
-        )
-    if post.story in {"open", "escalate"}:
-        return
-    if post.story == "return":
-        view = await desk.message(message)
-        assignment = view["assignments"][0]["assignment_id"]
-        await desk.command(
-            message, "return", by=agencies[0], assignment_id=assignment, justification="Не относится к полномочиям"
-        )
-        return
-    if post.story == "joint":
-        await contribute_all(desk, message)
-    kind = {"interim": "interim", "clarify": "clarification"}.get(post.story, "answer")
-    if kind not in desk.act.drafting.kinds:
-        kind = "answer"
-    draft_id = await draft(desk, message, kind)
-    if post.story == "rework":
-        await desk.command(message, "send_back_draft", draft_id=draft_id, comments="Укажите срок и ответственного")
-        draft_id = await draft(desk, message, kind)
-    await publish(desk, message, draft_id, source["url"] + "?reply=1")
+    return min((*firsts, now)) - BEFORE
 
 
 async def play(
     settings: Settings,
     token: Token,
+    law: LawFiles,
     *,
-    count: int = 12,
-    now: datetime | None = None,
+    now: datetime,
+    set_time: SetTime | None = None,
     console: Console | None = None,
-) -> Counter[str]:
-    """Push `count` posts for each authority in force and work them; returns how many went each way.
+) -> Told:
+    """Push the posts of each authority in force and work them up to `now` (aware). What is there already is left alone.
 
-    `now` (aware): the installation's time, the machine's own by default. Raises `Refusal` if the system refuses a step.
-    """
-    console = console or Console()
-    now = now or datetime.now(UTC)
-    acts = load_acts()
-    told: Counter[str] = Counter()
-    limits = httpx.Limits(max_connections=16)
+    `set_time` None: the clock is real; the same steps are taken at once, of posts that were found in the last day.
+    Raises `Refusal` if the system refuses a step, httpx's errors when it does not answer."""
+    limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
     async with httpx.AsyncClient(timeout=60, limits=limits) as http:
-        workflow = f"http://127.0.0.1:{settings.http_port('workflow')}"
-        listed = await http.get(
-            f"{workflow}/v1/authorities", headers={"Authorization": f"Bearer {token('operator', '*', None)}"}
-        )
+        headers = {"Authorization": f"Bearer {token('operator', '*', None)}"}
+        listed = await http.get(f"{settings.url('workflow')}/v1/authorities", headers=headers)
         listed.raise_for_status()
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed}/{task.total}"))
-        with Progress(*columns, console=console) as progress:
+        stage = _Stage(now, set_time, console or Console(stderr=True))
+        for told in listed.json()["items"]:
+            authority = law.authorities.get(told["id"])
+            if authority is None or not lines(authority.id):
+                continue
+            whole = await http.get(f"{settings.url('workflow')}/v1/authorities/{authority.id}", headers=headers)
+            whole.raise_for_status()
+            desk = Desk(http, settings, token, whole.json(), law.acts[told["regulation"]])
+            await stage.invite(desk, working_time(authority))
+        return await stage.play()
 
-            async def of_authority(authority: dict[str, Any]) -> None:
-                desk = Desk(http, settings, token, authority["id"], acts[authority["regulation"]])
-                await desk.open()
-                posts = make(desk.authority, count, now)
-                task = progress.add_task(authority["name"], total=len(posts))
-                await desk.push(posts)
-                for post in posts:
-                    await work(desk, post)
-                    told[post.story] += 1
-                    progress.advance(task)
 
-            async with asyncio.TaskGroup() as group:
-                for authority in listed.json()["items"]:
-                    group.create_task(of_authority(authority))
-    return told
+class _Stage:
+    """Whose turn it is, over all authorities, in the order of time."""
+
+    def __init__(self, now: datetime, set_time: SetTime | None, console: Console) -> None:
+        self._now = now
+        self._set_time = set_time
+        self._console = console
+        self._turns: list[_Turn] = []
+        self._time: dict[str, WorkingTime] = {}
+        self._told = Told()
+
+    async def invite(self, desk: Desk, working: WorkingTime) -> None:
+        """The posts of an authority that are not there yet."""
+        self._time[desk.authority] = working
+        posts = placed(desk.authority, working.schedule, self._now)
+        earlier = {post.line.id: post.line for post in posts}
+        # The last one goes in last: when it is there, so are the others, and none need be asked for.
+        if posts and await desk.knows(posts[-1].message_id):
+            self._told.known += len(posts)
+            return
+        for post in posts:
+            if await desk.knows(post.message_id):
+                self._told.known += 1
+                continue
+            heapq.heappush(self._turns, _Turn(post.detected_at, len(self._turns), Case(desk, post, earlier)))
+
+    async def play(self) -> Told:
+        columns = (TextColumn("{task.description}"), BarColumn(30), TextColumn("{task.completed}/{task.total}"))
+        with Progress(*columns, TimeElapsedColumn(), console=self._console, transient=True) as progress:
+            bar = progress.add_task("показательная неделя", total=len(self._turns))
+            day: date | None = None
+            posts, steps = 0, 0
+            while self._turns and self._turns[0].at <= self._now:
+                group = self._group()
+                at = group[0].at
+                local = at.astimezone(SHOWN_ZONE)
+                if day is not None and day != local.date():
+                    self._day(progress.console, day, posts, steps)
+                    posts, steps = 0, 0
+                day = local.date()
+                progress.update(bar, description=f"{weekday(day)} {local:%d.%m %H:%M}")
+                if self._set_time is not None:
+                    await self._set_time(at)
+                async with asyncio.TaskGroup() as tasks:
+                    for turn in group:
+                        tasks.create_task(self._take(turn, at))
+                pushed = sum(turn.step == -1 for turn in group)
+                posts, steps = posts + pushed, steps + len(group) - pushed
+                progress.update(bar, advance=pushed)
+            if day is not None:
+                self._day(progress.console, day, posts, steps)
+        return self._told
+
+    def _group(self) -> list[_Turn]:
+        """The next turns, near enough to each other; what is only minutes old comes alone, at its own minute."""
+        group = [heapq.heappop(self._turns)]
+        if group[0].case.post.line.days_ago == 0:
+            return group
+        while self._turns and self._turns[0].at <= min(group[0].at + TOGETHER, self._now):
+            group.append(heapq.heappop(self._turns))
+        return group
+
+    async def _take(self, turn: _Turn, at: datetime) -> None:
+        """One turn, taken at `at`, and the place of the next one of the same post."""
+        case, story = turn.case, STORIES[turn.case.post.line.story]
+        if turn.step == -1:
+            await case.desk.push(case.post.detection(self._stated(case.post), case.earlier))
+            await case.desk.message(case.message_id)
+            self._told.posts[case.post.line.story] += 1
+        else:
+            await story[turn.step].do(case)
+            self._told.steps += 1
+        if turn.step + 1 < len(story):
+            wait = timedelta(minutes=round(story[turn.step + 1].after * case.dice.uniform(0.7, 1.3)))
+            # What is only minutes old is worked at once, whatever the hour: somebody is on duty.
+            fresh = case.post.line.days_ago == 0
+            next_at = at + wait if fresh else self._time[case.desk.authority].add(at, wait)
+            heapq.heappush(self._turns, _Turn(next_at, turn.number, case, turn.step + 1))
+
+    def _stated(self, post: DemoPost) -> datetime:
+        """`detected_at`: by a real clock nothing may be older than a day."""
+        if self._set_time is not None:
+            return post.detected_at
+        age = FRESHEST_OF_A_REAL_CLOCK if post.line.story in WAITING else timedelta(minutes=5 * post.line.days_ago)
+        return max(post.detected_at, self._now - age)
+
+    def _day(self, console: Console, day: date, posts: int, steps: int) -> None:
+        console.print(f"  {weekday(day)} {day:%d.%m}: сообщений {posts}, действий {steps}", highlight=False)

@@ -12,8 +12,8 @@ from services.intake.store import SCHEMA, AuthorityStore
 from services.intake.topic import admitted
 from services.runtime import installation, process
 from services.runtime.appender import Appender
-from services.runtime.database import create_engine, wait_for_database
-from services.runtime.http import Check, Ready, serve
+from services.runtime.database import DatabaseProbe, create_engine, wait_for_database
+from services.runtime.http import Check, health_of, serve
 from services.runtime.migrate import upgrade
 from services.runtime.relay import Relay
 from services.runtime.settings import Settings
@@ -35,18 +35,17 @@ async def run(settings: Settings, port: int) -> None:
         law = AuthoritiesInForce(log, AuthorityStore(engine))
         intake = Intake(appender, law.ages, clock.now, law.next_change)
         relay = Relay("intake", log, lambda record: admitted(intake, record), topics=(topics.DETECTIONS,), clock=clock)
+        relay.health.lag_limit = settings.lag_limit
 
         async def relaying() -> None:
             # Before the law is read every detection would be a dead letter.
             await law.caught_up()
             await relay.run()
 
-        async def health() -> Ready:
-            checks = {name: Check(ok=one.ok, detail=one.detail) for name, one in relay.health.checks().items()}
-            checks |= law.checks() | {"appender": Check(ok=appender.failing is None, detail=appender.failing or "")}
-            ready = all(check.ok for check in checks.values())
-            return Ready(status="ready" if ready else "not-ready", checks=checks, lag=relay.health.lag)
+        def appending() -> dict[str, Check]:
+            return {"appender": Check(ok=appender.failing is None, detail=appender.failing or "")}
 
+        health = health_of(relay.health, law.checks, appending, database=DatabaseProbe(engine))
         app = make_app(settings, lambda: intake, health)
         await process.first_to_end(
             law.run(),

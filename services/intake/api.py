@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, aclosing, suppress
 
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
@@ -45,6 +46,7 @@ def make_app(
     async def detect(detection: Detection, actor: CurrentActor) -> Detected:
         await intake().settled(actor)
         message_id, detection_id, outgoing = intake().record(detection, Frame(actor, intake().now()))
+        structlog.contextvars.bind_contextvars(message_id=message_id)
         await gate.put(intake().appender, outgoing)
         return Detected(message_id=message_id, detection_id=detection_id)
 

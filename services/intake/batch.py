@@ -49,10 +49,11 @@ async def lines_of(chunks: AsyncIterator[bytes], limit: int) -> AsyncIterator[li
 
 @dataclass(slots=True)
 class _Group:
-    """Lines on their way: `answers` has the place of each; what is None waits for the log."""
+    """Lines on their way, and the answer of each; `waiting`: for each outgoing record the place of its answer, which holds
+    once the record is stored, and the number of its line."""
 
-    answers: list[bytes | None] = field(default_factory=list)
-    waiting: list[tuple[int, int, str, str]] = field(default_factory=list)
+    answers: list[bytes] = field(default_factory=list)
+    waiting: list[tuple[int, int]] = field(default_factory=list)
     outgoing: list[Outgoing] = field(default_factory=list)
 
 
@@ -127,8 +128,11 @@ class Batch:
             except ProblemError as refusal:
                 group.answers.append(_refused(self._number, refusal))
             else:
-                group.waiting.append((len(group.answers), self._number, message, detection_id))
-                group.answers.append(None)
+                group.waiting.append((len(group.answers), self._number))
+                group.answers.append(
+                    b'{"line":%d,"message_id":"%b","detection_id":"%b"}\n'
+                    % (self._number, message.encode(), detection_id.encode())
+                )
                 group.outgoing.append(outgoing)
         return group
 
@@ -140,14 +144,10 @@ class Batch:
             if first:
                 raise problems.unavailable(error.retry_after) from None
             results = [LogError("overloaded")] * len(group.outgoing)
-        for (place, number, message, detection_id), result in zip(group.waiting, results, strict=True):
+        for (place, number), result in zip(group.waiting, results, strict=True):
             if isinstance(result, LogError):
                 group.answers[place] = _refused(number, problems.unavailable())
-            else:
-                group.answers[place] = (
-                    f'{{"line":{number},"message_id":"{message}","detection_id":"{detection_id}"}}\n'.encode()
-                )
-        return b"".join(answer for answer in group.answers if answer)
+        return b"".join(group.answers)
 
     async def _appended(self, outgoing: Sequence[Outgoing], patience_s: float) -> Sequence[Position | LogError]:
         deadline = asyncio.get_running_loop().time() + patience_s

@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
 from schemas import topics
 from schemas.detections import Detection
 from schemas.envelope import CONTENT_TYPE, Actor, Envelope
+from schemas.ids import random_id
 from schemas.inbox import DETECTION
 from schemas.outcomes import Fault
 from services.runtime import problems
@@ -43,19 +43,6 @@ def admit(detection: Detection, actor: Actor, ages: Mapping[str, timedelta], now
         raise problems.too_old(Fault(pointer="/detected_at", detail=f"не раньше чем за {hours} ч до приёма"), detail)
 
 
-_SANE_YEARS = range(1970, 2200)
-
-
-def faults(detection: Detection) -> list[Fault]:
-    """What no shape forbids: instants that no zone can hold."""
-    found = []
-    for name in ("detected_at", "posted_at"):
-        instant: datetime | None = getattr(detection, name)
-        if instant is not None and instant.year not in _SANE_YEARS:
-            found.append(Fault(pointer=f"/{name}", detail="год вне 1970–2199"))
-    return found
-
-
 _OF_THE_PERSON = {"author", "text", "attachments"}
 _NOT_IN_DATA = _OF_THE_PERSON | {"detection_id"}
 _encoded = Detection.__pydantic_serializer__.to_json
@@ -75,10 +62,8 @@ class Frame:
     def around(self, detection: Detection) -> tuple[str, str, Outgoing]:
         """`message_id`, `detection_id` and the record for the inbox, the person's part in `post`. Raises ProblemError 422
         on what no table can hold."""
-        if unfit := faults(detection):
-            raise problems.invalid(unfit)
         message = detection.message_id
-        detection_id = str(detection.detection_id or uuid4())
+        detection_id = str(detection.detection_id) if detection.detection_id else random_id()
         data = _encoded(detection, exclude=_NOT_IN_DATA, exclude_none=True)
         post = _encoded(detection, include=_OF_THE_PERSON, exclude_none=True)
         # Put together as text: every part was validated and encoded by pydantic, and models around them would cost as

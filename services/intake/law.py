@@ -109,22 +109,20 @@ class AuthoritiesInForce:
             await self._take(records)
 
     async def _take(self, records: list[Record]) -> None:
-        changed: dict[str, Directory] = {}
+        changed = False
         for record in records:
             self._next = record.offset + 1
             try:
-                directory = self._fold.take(record)
+                changed |= self._fold.take(record) is not None
             except (ValidationError, LookupError) as error:
                 # The law as it stood goes on to count at this gate; workflow stops, and somebody has to look.
                 self._unreadable = f"events/0/{record.offset}: {type(error).__name__}"
                 _log.error("unreadable amendment", offset=record.offset, error=type(error).__name__)
-                continue
-            if directory is not None:
-                changed[directory.id] = directory
         if changed:
             self._tell()
         if changed or self._next - self._saved >= SAVE_EVERY_RECORDS:
-            await self._store.save(self._identity, self._next, changed)
+            # All of them and not only the changed: the tables may have been dropped since, and a position stands for all.
+            await self._store.save(self._identity, self._next, self._fold.known)
             self._saved = self._next
 
     def _tell(self) -> None:

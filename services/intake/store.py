@@ -32,8 +32,8 @@ class AuthorityStore:
             found = [Directory.model_validate_json(row.directory) for row in rows]
             return position.next, {one.id: one for one in found}
 
-    async def save(self, identity: Mapping[str, str], next_offset: int, changed: Mapping[str, Directory]) -> None:
-        """Store directories that changed, and the position."""
+    async def save(self, identity: Mapping[str, str], next_offset: int, known: Mapping[str, Directory]) -> None:
+        """Store the directories as they are folded up to the position, and the position."""
         async with transaction(self._engine, "storing the authorities") as connection:
             moved = await connection.execute(
                 text(
@@ -47,7 +47,7 @@ class AuthorityStore:
             )
             if moved.rowcount == 0:
                 return  # Another replica is further on already.
-            await _put(connection, changed)
+            await _put(connection, known)
 
     async def replace(self, identity: Mapping[str, str], next_offset: int, known: Mapping[str, Directory]) -> None:
         """Let this stand, whatever stood there: it was folded from the whole log."""

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from schemas import topics
 from schemas.detections import Detection
-from schemas.envelope import Actor, Envelope
+from schemas.envelope import Actor, Received
 from schemas.inbox import DETECTION
 from services.intake.detections import Frame, Intake
 from services.runtime.decider import Unreadable
@@ -26,7 +26,7 @@ def admitted(intake: Intake, record: Record) -> Sequence[Outgoing]:
     if len(record.value or b"") > topics.MAX_IN_BYTES:
         raise Unreadable("too-large", f"Запись больше {topics.MAX_IN_BYTES} байт.")
     try:
-        envelope = Envelope.from_bytes(record.value or b"")
+        envelope = Received.model_validate_json(record.value or b"")
     except ValidationError as error:
         raise Unreadable("not-a-cloudevent", _words(error)) from None
     if envelope.type != DETECTION:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack
 
 from services.reporting.api import app_of
@@ -9,24 +10,31 @@ from services.reporting.progress import Progress
 from services.reporting.projection import Reporting
 from services.reporting.tables import SCHEMA
 from services.runtime import installation, process
-from services.runtime.database import create_engine, wait_for_database
+from services.runtime.database import DatabaseProbe, create_engine, wait_for_database
 from services.runtime.http import Health, Ready, health_of, serve
 from services.runtime.log import LogError
 from services.runtime.migrate import upgrade
 from services.runtime.projection_loop import ProjectionRunner
 from services.runtime.settings import Settings
+from services.runtime.store import StoreError
 from services.runtime.transaction import Limits
 
+REACHED_S = 5.0
 
-def health_by(runner: ProjectionRunner, progress: Progress) -> Health:
+
+def health_by(runner: ProjectionRunner, progress: Progress, database: DatabaseProbe) -> Health:
     """The runner's readiness; `reached` is that of both topics, over all partitions and replicas."""
-    told = health_of(runner.health)
+    told = health_of(runner.health, database=database)
 
     async def health() -> Ready:
         ready = await told()
+        if not (ready.checks["kafka"].ok and ready.checks["postgres"].ok):
+            return ready
         try:
-            return ready.model_copy(update={"reached": await progress.reached()})
-        except LogError:
+            async with asyncio.timeout(REACHED_S):
+                return ready.model_copy(update={"reached": await progress.reached()})
+        except (LogError, StoreError, TimeoutError):
+            # Which of the two does not answer any more, the checks tell in a moment.
             return ready.model_copy(update={"reached": None})
 
     return health
@@ -42,8 +50,9 @@ async def run(settings: Settings, port: int) -> None:
         await wait_for_database(engine)
         await upgrade(engine, SCHEMA)
         runner = ProjectionRunner(Reporting(), log, engine, limits=Limits(batch_max=settings.batch_max))
+        runner.health.lag_limit = settings.lag_limit
         progress = Progress(log, engine, settings.partitions)
-        app = app_of(settings, engine, health_by(runner, progress))
+        app = app_of(settings, engine, health_by(runner, progress, DatabaseProbe(engine)))
         await process.first_to_end(
             process.stopped_in_order(runner.run(), runner.stop),
             serve(app, settings, port),

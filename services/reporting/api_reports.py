@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import FastAPI, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
@@ -22,6 +23,7 @@ from services.reporting.reports.accounts import Accounts, accounts
 from services.reporting.reports.dynamics import By, Step, steps
 from services.reporting.reports.overdue import Owed, owed
 from services.reporting.reports.rating import Rating, rate
+from services.reporting.reports.similar import Similar, similar
 from services.reporting.reports.summary import Summary, summarize
 from services.runtime.http import After, CurrentActor, Limit
 
@@ -35,6 +37,12 @@ class OwedPage(BaseModel):
     at: datetime
     items: list[Owed]
     next: str | None = None
+
+
+class SimilarPage(BaseModel):
+    """The likeliest first; empty where nothing is alike."""
+
+    items: list[Similar]
 
 
 class Dynamics(BaseModel):
@@ -51,6 +59,7 @@ def add(app: FastAPI, context: Context) -> None:
     _dynamics(app, context)
     _overdue(app, context)
     _accounts(app, context)
+    _similar(app, context)
 
 
 def _summaries(app: FastAPI, context: Context) -> None:
@@ -153,6 +162,21 @@ def _overdue(app: FastAPI, context: Context) -> None:
             items, following = await owed(connection, seen, now, limit, after)
         page = OwedPage(at=now.astimezone(UTC), items=items, next=following)
         return JSONResponse(page.model_dump(mode="json", exclude={"next"} if following is None else None))
+
+
+def _similar(app: FastAPI, context: Context) -> None:
+    @app.get(
+        "/v1/messages/{message_id}/similar",
+        summary="Прежние сообщения, которые это может повторять: по автору, месту и словам",
+    )
+    async def read_similar(
+        actor: CurrentActor,
+        message_id: UUID,
+        limit: Annotated[int, Query(ge=1, le=50, description="Не больше стольких, самые похожие сначала")] = 10,
+    ) -> SimilarPage:
+        seen = sight(actor)
+        async with context.snapshot() as connection:
+            return SimilarPage(items=await similar(connection, seen, str(message_id), limit))
 
 
 def _accounts(app: FastAPI, context: Context) -> None:

@@ -33,7 +33,11 @@ class Context:
             yield connection
 
     async def now(self, connection: AsyncConnection) -> datetime:
-        """The present: the log's own time where the clock is simulated, else the machine's."""
-        if self.settings.clock == "simulated":
-            return await latest_instant(connection) or self.clock()
-        return self.clock()
+        """The present: the log's own time where the clock is simulated, else the machine's, beside which a simulated clock
+        may run."""
+        if self.settings.clock == "real":
+            return self.clock()
+        latest = await latest_instant(connection)
+        if latest is None or (self.settings.clock_runs and latest < self.clock()):
+            return self.clock()
+        return latest

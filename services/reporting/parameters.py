@@ -6,6 +6,7 @@ import re
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from schemas.instants import in_reach
 from schemas.outcomes import Fault
 from services.runtime import problems
 
@@ -33,6 +34,7 @@ def bound(name: str, value: str | None, zone: str | None, *, whole_day: bool) ->
         return at
     try:
         day = date.fromisoformat(value)
+        in_reach(datetime.combine(day, time()))
     except ValueError:
         raise problems.invalid([Fault(pointer=f"/query/{name}", detail=f"{_WANTED} или день ГГГГ-ММ-ДД")]) from None
     if zone is None:
@@ -44,7 +46,7 @@ def bound(name: str, value: str | None, zone: str | None, *, whole_day: bool) ->
 def _instant(value: str) -> datetime | None:
     # A plus sign that a client forgot to escape arrives as a space.
     try:
-        at = datetime.fromisoformat(_LOST_PLUS.sub(r"\1+\2", value))
+        at = in_reach(datetime.fromisoformat(_LOST_PLUS.sub(r"\1+\2", value)))
     except ValueError:
         return None
     return at if at.tzinfo is not None else None

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from schemas import topics
 from services.reporting import tables
 from services.runtime.log import Log, TopicPartition
+from services.runtime.postgres_positions import reading
 
 
 class Progress:
@@ -25,11 +26,11 @@ class Progress:
         self._empty: dict[TopicPartition, tuple[int, int]] = {}
 
     async def reached(self) -> datetime | None:
-        """The smallest over the partitions; None while one has none. Raises `LogError` when the log cannot be reached."""
+        """The smallest over the partitions; None while one has none. Raises `LogError`, `StoreError` when one of the two cannot be reached."""
         places = [TopicPartition(topics.DEADLINES, number) for number in range(self._partitions)]
         # The ends first: what was on the log then is what must have been folded now.
         ends = await self._log.ends(places)
-        async with self._engine.connect() as connection:
+        async with reading(self._engine, "looking at the progress") as connection:
             positions = await _positions(connection)
             times = await _times(connection)
         instants: list[datetime] = []

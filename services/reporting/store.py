@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table, Uuid, and_, any_, bindparam, delete, func, literal, select, update
+from sqlalchemy import Select, Table, Uuid, and_, any_, bindparam, delete, func, literal, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -167,13 +167,22 @@ async def undecided_until(connection: AsyncConnection, authorities: Sequence[str
 async def wait_for_sequence(engine: AsyncEngine, message_id: str, sequence: int, seconds: float) -> bool:
     """Wait until the message's event of that sequence is folded; False when it is not within `seconds`."""
     table = tables.register
+    stands = select(table.c.sequence).where(table.c.message_id == message_id, table.c.until.is_(None))
+    return await _wait(engine, stands, sequence, seconds)
+
+
+async def wait_for_period(engine: AsyncEngine, period_id: str, sequence: int, seconds: float) -> bool:
+    """The same of a period's report."""
+    table = tables.periods
+    return await _wait(engine, select(table.c.sequence).where(table.c.period_id == period_id), sequence, seconds)
+
+
+async def _wait(engine: AsyncEngine, stands: Select[Any], sequence: int, seconds: float) -> bool:
     ends = time.monotonic() + seconds
     while True:
         async with engine.connect() as connection:
-            stands = await connection.scalar(
-                select(table.c.sequence).where(table.c.message_id == message_id, table.c.until.is_(None))
-            )
-        if stands is not None and stands >= sequence:
+            found = await connection.scalar(stands)
+        if found is not None and found >= sequence:
             return True
         if time.monotonic() >= ends:
             return False

@@ -10,6 +10,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Computed,
     DateTime,
     Float,
     Index,
@@ -21,7 +22,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 
 SCHEMA = "reporting"
 metadata = MetaData(schema=SCHEMA)
@@ -89,6 +90,9 @@ Index(
 Index("register_then", register.c.authority, register.c.detected_at, register.c.message_id, register.c.at)
 Index("register_open", register.c.authority, register.c.status, postgresql_where=text("until IS NULL"))
 
+WORDS = "to_tsvector('russian'::regconfig, left(text, 20000))"
+"""PostgreSQL's own stems of Russian words. A text may be longer than a list of stems can be; its beginning tells it."""
+
 posts = Table(
     "register_posts",
     metadata,
@@ -99,8 +103,13 @@ posts = Table(
     Column("author_url", Text),
     Column("text", Text, nullable=False),
     Column("attachments", JSONB, nullable=False),
+    Column("words", TSVECTOR, Computed(WORDS, persisted=True)),
 )
-"""The register's columns that identify a person, and the only place where they stand: as of that sequence."""
+"""The register's columns that identify a person, and the only place where they stand: as of that sequence. `words`: the
+stems of the text, without those that say nothing."""
+Index("posts_words", posts.c.words, postgresql_using="gin")
+Index("posts_author", posts.c.author)
+Index("posts_author_url", posts.c.author_url)
 
 story = Table(
     "story",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -14,7 +15,7 @@ from services.runtime.tasks import end_task
 
 logger = logging.getLogger(__name__)
 
-GROUP_RECORDS = 1000
+GROUP_RECORDS = 2000
 GROUP_BYTES = 4 * 1024 * 1024
 FIRST_RETRY_S = 0.05
 LAST_RETRY_S = 2.0
@@ -28,10 +29,16 @@ class Overloaded(Exception):
         self.retry_after = retry_after
 
 
+Results = list[Position | LogError]
+
+
 @dataclass(slots=True)
 class _Wanted:
-    outgoing: Outgoing
-    done: asyncio.Future[Position]
+    """What one caller brought: one future for all of it, as a future for each record would cost more than its writing."""
+
+    outgoing: Sequence[Outgoing]
+    size: int
+    done: asyncio.Future[Results]
 
 
 class Appender:
@@ -48,7 +55,8 @@ class Appender:
         self._clock = clock
         self._max_records = max_records
         self._max_bytes = max_bytes
-        self._queue: list[_Wanted] = []
+        self._queue: deque[_Wanted] = deque()
+        self._records = 0
         self._bytes = 0
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -66,7 +74,8 @@ class Appender:
         if self._task is not None:
             await end_task(self._task)
         self._fail(self._queue, LogError("the appender has stopped"))
-        self._queue = []
+        self._queue.clear()
+        self._records = self._bytes = 0
         await self._drop_writer()
 
     async def _drained(self) -> None:
@@ -81,30 +90,23 @@ class Appender:
             raise position
         return position
 
-    async def append_all(self, outgoing: Sequence[Outgoing]) -> list[Position | LogError]:
+    async def append_all(self, outgoing: Sequence[Outgoing]) -> Results:
         """Each record's position or error. All are taken or none; those of one partition are written in order."""
         size = sum(record.size() for record in outgoing)
-        if self._queue and (
-            len(self._queue) + len(outgoing) > self._max_records or self._bytes + size > self._max_bytes
-        ):
+        if self._queue and (self._records + len(outgoing) > self._max_records or self._bytes + size > self._max_bytes):
             raise Overloaded
-        loop = asyncio.get_running_loop()
-        wanted = [_Wanted(self._stamped(record), loop.create_future()) for record in outgoing]
-        self._queue += wanted
+        wanted = _Wanted(self._stamped(outgoing), size, asyncio.get_running_loop().create_future())
+        self._queue.append(wanted)
+        self._records += len(outgoing)
         self._bytes += size
         self._wake.set()
-        results = await asyncio.gather(*(one.done for one in wanted), return_exceptions=True)
-        found: list[Position | LogError] = []
-        for result in results:
-            if isinstance(result, BaseException) and not isinstance(result, LogError):
-                raise result
-            found.append(result)
-        return found
+        return await wanted.done
 
-    def _stamped(self, record: Outgoing) -> Outgoing:
-        if self._clock is None or not self._clock.simulated or record.stamp is not None:
-            return record
-        return replace(record, stamp=self._clock.now())
+    def _stamped(self, outgoing: Sequence[Outgoing]) -> Sequence[Outgoing]:
+        if self._clock is None or not self._clock.simulated:
+            return outgoing
+        now = self._clock.now()
+        return [record if record.stamp is not None else replace(record, stamp=now) for record in outgoing]
 
     async def _run(self) -> None:
         delay = FIRST_RETRY_S
@@ -123,44 +125,51 @@ class Appender:
             group = self._take()
             if not group:
                 continue
+            outgoing = [record for wanted in group for record in wanted.outgoing]
             try:
-                results = await self._writer.append([wanted.outgoing for wanted in group])
+                results = await self._writer.append(outgoing)
             except LogError as error:
-                results = [error] * len(group)
+                results = [error] * len(outgoing)
             except BaseException:
                 self._fail(group, LogError("the appender was stopped: unknown whether it was stored"))
                 raise
-            failed = [result for result in results if isinstance(result, LogError)]
-            for wanted, result in zip(group, results, strict=True):
-                if wanted.done.done():
-                    continue
-                if isinstance(result, LogError):
-                    wanted.done.set_exception(result)
-                else:
-                    wanted.done.set_result(result)
-            self.failing = str(failed[0]) if failed else None
+            failed = next((result for result in results if isinstance(result, LogError)), None)
+            self._tell(group, results)
+            self.failing = None if failed is None else str(failed)
             delay = FIRST_RETRY_S
-            if failed:
-                logger.warning("appending failed: %s", failed[0])
+            if failed is not None:
+                logger.warning("appending failed: %s", failed)
                 await self._drop_writer()
 
     def _take(self) -> list[_Wanted]:
-        count = size = 0
-        for wanted in self._queue[:GROUP_RECORDS]:
-            size += wanted.outgoing.size()
-            if count and size > GROUP_BYTES:
+        """What is written next: whole, as it was brought, and at least one."""
+        group: list[_Wanted] = []
+        records = size = 0
+        while self._queue:
+            wanted = self._queue[0]
+            records += len(wanted.outgoing)
+            size += wanted.size
+            if group and (records > GROUP_RECORDS or size > GROUP_BYTES):
                 break
-            count += 1
-        group, self._queue = self._queue[:count], self._queue[count:]
-        self._bytes -= sum(wanted.outgoing.size() for wanted in group)
+            group.append(self._queue.popleft())
+            self._records -= len(wanted.outgoing)
+            self._bytes -= wanted.size
         if not self._queue:
             self._wake.clear()
         return [wanted for wanted in group if not wanted.done.cancelled()]
 
-    def _fail(self, group: Sequence[_Wanted], error: LogError) -> None:
+    def _tell(self, group: Sequence[_Wanted], results: Results) -> None:
+        first = 0
+        for wanted in group:
+            following = first + len(wanted.outgoing)
+            if not wanted.done.done():
+                wanted.done.set_result(results[first:following])
+            first = following
+
+    def _fail(self, group: Iterable[_Wanted], error: LogError) -> None:
         for wanted in group:
             if not wanted.done.done():
-                wanted.done.set_exception(error)
+                wanted.done.set_result([error] * len(wanted.outgoing))
 
     async def _drop_writer(self) -> None:
         writer, self._writer = self._writer, None

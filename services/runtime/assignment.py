@@ -17,7 +17,7 @@ from services.runtime.log import Log, LogError, Member, Session, TopicPartition
 from services.runtime.partition import PartitionWorker
 from services.runtime.releasing import release
 from services.runtime.states import PartitionStopped, States
-from services.runtime.store import DeciderStore, OwnershipLost, Place, Quarantined
+from services.runtime.store import DeciderStore, Held, OwnershipLost, Place, Quarantined
 from services.runtime.transaction import Limits, Transactions
 
 
@@ -78,9 +78,10 @@ async def catch_up(
     offsets[source] = place.offsets.get(source, 0)
     place = replace(place, identity=identity, offsets=offsets)
     read = await committed()
-    quarantine = await store.quarantined(partition)
+    held = Held(owner, place.serial)
+    quarantine = await store.quarantined(partition, held)
     quarantined = {row.key for row in quarantine}
-    states = States(decider, store, partition, quarantined)
+    states = States(decider, store, partition, held, quarantined)
     await states.open()
     if decider.remembers_source and offsets[source] < beginnings[source]:
         raise PartitionStopped(f"{source}/{partition} begins at {beginnings[source]}: facts before that are lost")

@@ -10,13 +10,16 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from services.runtime.log import Log, LogError, Outgoing, TopicPartition
+from services.runtime.log import Log, LogError, Outgoing, TopicPartition, Writer
 from services.runtime.tasks import end_task
 
 logger = logging.getLogger(__name__)
 
 TOPIC = "clock"
 RETRY_S = 0.5
+LOOK_BACK = 1000
+"""How many records from its end the clock's topic is read for the largest time: who sets the clock sets it on, so that
+only several who do so at once can leave a smaller one behind a larger. A running clock is moved every second."""
 
 
 class Clock(Protocol):
@@ -94,6 +97,7 @@ class SimulatedClock:
         self._now: datetime | None = None
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._writer: Writer | None = None
         self._next = 0
 
     async def start(self) -> None:
@@ -101,7 +105,7 @@ class SimulatedClock:
         place = TopicPartition(TOPIC, 0)
         beginning = (await self._log.beginnings([place]))[place]
         end = (await self._log.ends([place]))[place]
-        async for records in self._log.read(place, beginning, end):
+        async for records in self._log.read(place, max(beginning, end - LOOK_BACK), end):
             for record in records:
                 self._take(record.value)
         self._next = end
@@ -110,6 +114,12 @@ class SimulatedClock:
     async def stop(self) -> None:
         if self._task is not None:
             await end_task(self._task)
+        await self._close_writer()
+
+    async def _close_writer(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            await writer.close()
 
     async def _follow(self) -> None:
         while True:
@@ -142,14 +152,19 @@ class SimulatedClock:
 
     async def set(self, instant: datetime) -> datetime:
         """Append the instant; time that would run back stays where it is. Returns the time now."""
-        writer = await self._log.writer()
+        if self._now is not None and instant <= self._now:
+            return self._now
+        value = json.dumps({"now": instant.astimezone(UTC).isoformat()}).encode()
+        if self._writer is None:
+            self._writer = await self._log.writer()
         try:
-            value = json.dumps({"now": instant.astimezone(UTC).isoformat()}).encode()
-            (written,) = await writer.append([Outgoing(TOPIC, b"now", value, {}, 0)])
-        finally:
-            await writer.close()
-        if isinstance(written, LogError):
-            raise written
+            (written,) = await self._writer.append([Outgoing(TOPIC, b"now", value, {}, 0)])
+            if isinstance(written, LogError):
+                raise written
+        except LogError:
+            # After any error of a producer: a new one.
+            await self._close_writer()
+            raise
         self._take(value)
         return self.now()
 

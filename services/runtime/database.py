@@ -16,6 +16,8 @@ logger = logging.getLogger(__name__)
 FIRST_RETRY_S = 0.1
 LAST_RETRY_S = 2.0
 CONNECT_S = 5.0
+PROBE_EVERY_S = 1.0
+PROBE_S = 3.0
 STATEMENT_S = 30.0
 """No statement of ours takes so long: one that does is stuck, and what it waited for is tried anew."""
 
@@ -26,6 +28,8 @@ def create_engine(url: str, service: str, pool: int = 10, *, recycle_s: int = 18
     return create_async_engine(
         url,
         pool_size=pool,
+        # Parameters are bodies of posts: no error may quote them.
+        hide_parameters=True,
         max_overflow=0,
         pool_timeout=10.0,
         # The connection used last knows the statements; the others may rest.
@@ -43,6 +47,31 @@ def create_engine(url: str, service: str, pool: int = 10, *, recycle_s: int = 18
             },
         },
     )
+
+
+class DatabaseProbe:
+    """Whether the server answers just now; asked at most once a second, however often that is wanted."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._wrong = ""
+        self._asked_at = float("-inf")
+        self._one_at_a_time = asyncio.Lock()
+
+    async def __call__(self) -> str:
+        """Why it does not answer; empty when it does."""
+        now = asyncio.get_running_loop().time
+        async with self._one_at_a_time:
+            if now() - self._asked_at >= PROBE_EVERY_S:
+                try:
+                    async with asyncio.timeout(PROBE_S), self._engine.connect() as connection:
+                        await connection.execute(text("SELECT 1"))
+                except (SQLAlchemyError, OSError, TimeoutError) as error:
+                    self._wrong = f"не отвечает: {type(error).__name__}"
+                else:
+                    self._wrong = ""
+                self._asked_at = now()
+            return self._wrong
 
 
 async def wait_for_database(engine: AsyncEngine, seconds: float = 60.0) -> None:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+import re
+import traceback
 from collections.abc import Mapping
 from datetime import UTC
+from pathlib import Path
 from typing import NamedTuple
 
+from pydantic import ValidationError
+
+from schemas.envelope import Envelope
 from services.runtime.headers import CUT, DETAIL, FIRST_APPENDED_AT, MORE, ORIGIN, OURS, REASON, detail_header
 from services.runtime.log import MAX_RECORD_BYTES_OUT, Outgoing, Record
 
@@ -21,6 +28,10 @@ FAILED = "failed"
 QUARANTINED = "quarantined"
 
 
+_OURS = ("services.", "schemas.", "regulations.")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
 class Problem(NamedTuple):
     """Why an input was not taken: a slug, and a text for people."""
 
@@ -29,8 +40,32 @@ class Problem(NamedTuple):
 
 
 def described(error: BaseException) -> str:
-    """An error as the detail of a dead letter."""
-    return f"{type(error).__name__}: {error}"
+    """An error for logs, health and dead letters, without a word of what was being worked: errors of our own are told as
+    they are; what others raise may quote a citizen's text, so of these only the place is told."""
+    kind = type(error)
+    if isinstance(error, ValidationError):
+        return f"{kind.__name__}: {faults_told(error)}"
+    if kind.__module__.startswith(_OURS) or isinstance(error, OSError | TimeoutError):
+        return f"{kind.__name__}: {error}"
+    frames = traceback.extract_tb(error.__traceback__)
+    return kind.__name__ + (f" in {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "")
+
+
+def faults_told(error: ValidationError) -> str:
+    """Where and how it does not fit, without repeating what it holds."""
+    return "; ".join(
+        f"/{'/'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
+        for fault in error.errors(include_url=False, include_input=False, include_context=False)[:20]
+    )
+
+
+def told_of(logger: logging.Logger, record: Record, envelope: Envelope | None, reason: str) -> None:
+    """A line of the log for a dead letter: whose it is, as far as that can be read, and nothing of what it says."""
+    ids = {"topic": record.topic, "partition": record.partition, "offset": record.offset, "reason": reason}
+    if envelope is not None:
+        named = {"message_id": envelope.subject, "command_id": envelope.id}
+        ids |= {name: value for name, value in named.items() if value is not None and _UUID.fullmatch(value)}
+    logger.warning("dead letter", extra=ids)
 
 
 def dead_letter(

@@ -6,6 +6,7 @@ import asyncio
 import uuid
 from collections.abc import Callable
 
+from services.runtime import telemetry
 from services.runtime.assignment import Parts, open_partition
 from services.runtime.decider import Decider
 from services.runtime.group_runner import GroupRunner, Units
@@ -72,12 +73,24 @@ class DeciderRunner(GroupRunner):
                 records = await self.take(unit, worker.feed, leaving, limits.batch_max, limits.bytes_max)
                 if records is None:
                     return
-                await worker.handle(records)
-                health.records += len(records)
+                before = worker.place.serial
+                with self.batch(unit, records):
+                    await worker.handle(records)
+                telemetry.transactions_total.labels(self.service).inc(worker.place.serial - before)
+                self._count(worker)
         finally:
             if worker is not None and worker.feed is not None:
                 worker.feed.close()
             await session.close()
+
+    def _count(self, worker: PartitionWorker) -> None:
+        """What the batch has said; only now, as all of it is on the log."""
+        for (topic, kind), number in worker.said.items():
+            telemetry.said_total.labels(self.service, topic, kind).inc(number)
+        for reason, number in worker.letters.items():
+            telemetry.dead_letters_total.labels(self.service, reason).inc(number)
+        worker.said.clear()
+        worker.letters.clear()
 
     def _tell(self, worker: PartitionWorker, health: PartitionHealth) -> None:
         health.next_offset, health.at = worker.next_offset, worker.at

@@ -12,7 +12,7 @@ from datetime import datetime
 from pydantic import BaseModel, ValidationError
 
 from schemas.envelope import CONTENT_TYPE, Envelope
-from services.runtime.dead_letters import FAILED, NOT_AN_EVENT, Problem, described
+from services.runtime.dead_letters import FAILED, NOT_AN_EVENT, Problem, described, faults_told
 from services.runtime.decider import Agenda, Decider, Due, Input, Output, Scope, UnknownEvent, Unreadable
 from services.runtime.headers import CONTENT_TYPE_HEADER, Cause, Cursor
 from services.runtime.log import MAX_RECORD_BYTES_OUT, Outgoing, Record
@@ -104,7 +104,7 @@ class Judge:
         except ValidationError as error:
             if decider.remembers_source:
                 raise PartitionStopped(f"{one.place()}, of our own log, is no CloudEvent") from error
-            one.problem = Problem(NOT_AN_EVENT, _faults(error))
+            one.problem = Problem(NOT_AN_EVENT, faults_told(error))
             return one
         given = one.given = Input(envelope, at, record.partition, record.offset, record.headers)
         try:
@@ -156,29 +156,26 @@ class Judge:
 
     def _tried(self, one: Prepared, outputs: Sequence[Output], cursor: Cursor | None, index: int) -> Trial:
         trial = Trial()
-        for output in outputs:
-            self._say(trial, one, output, cursor, index + len(trial.spoken))
-        for spoken in trial.spoken:
-            # Whichever of its records is read last, the number that follows is that of the whole entry: on other topics
-            # it may have said more.
-            if spoken.cause.more is not None:
-                more = replace(spoken.cause.more, index=index + len(trial.spoken))
-                spoken.cause = replace(spoken.cause, more=more)
+        # Whichever of its records is read last, the number that follows is that of the whole entry: on other topics it
+        # may have said more.
+        following = index + len(outputs)
+        more = Cursor(one.record.offset, following) if cursor is None else replace(cursor, index=following)
+        for number, output in enumerate(outputs, index):
+            self._say(trial, one, output, self.cause(one, number, more))
         for key, state in trial.states.items():
             trial.rendered[key] = self._states.rendered(key, state)
             check_text((key, *(entry.item for entry in trial.rendered[key][1])))
         return trial
 
-    def _say(self, trial: Trial, one: Prepared, output: Output, cursor: Cursor | None, index: int) -> None:
+    def _say(self, trial: Trial, one: Prepared, output: Output, cause: Cause) -> None:
         decider = self._decider
         value = output.envelope.to_bytes()
         if len(value) > MAX_RECORD_BYTES_OUT - HEADER_ROOM:
             raise Unreadable("too-large", f"it would make a record of {len(value)} bytes on {output.topic}")
-        more = Cursor(one.record.offset, index + 1) if cursor is None else replace(cursor, index=index + 1)
         partition = self._partition if output.topic in self._shared else None
         headers = {CONTENT_TYPE_HEADER: CONTENT_TYPE}
         outgoing = Outgoing(output.topic, output.key.encode(), value, headers, partition, stamp=one.at)
-        spoken = Spoken(outgoing, self.cause(one, index, more))
+        spoken = Spoken(outgoing, cause)
         trial.spoken.append(spoken)
         if output.topic not in decider.said:
             return
@@ -195,11 +192,3 @@ class Judge:
     def cause(self, one: Prepared, index: int, more: Cursor | None = None) -> Cause:
         record = one.record
         return Cause(record.topic, record.partition, record.offset, self._source_log, index, one.at, more)
-
-
-def _faults(error: ValidationError) -> str:
-    """Where and how it is no CloudEvent, without repeating what it holds."""
-    return "; ".join(
-        f"/{'/'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
-        for fault in error.errors(include_url=False, include_input=False, include_context=False)[:20]
-    )

@@ -37,7 +37,7 @@ def require_port(port: int, whose: str) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             raise StartError(
-                f"Порт {port} для {whose} занят: {holder_of(port)}. Остановите её или задайте другие порты:"
+                f"Порт {port} для {whose} занят: {holder_of(port)}. Остановите эту программу или задайте другие порты:"
                 " OTKLIK_PORT_BASE=9000 (все порты отсчитываются от него)."
             ) from error
 

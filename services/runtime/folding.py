@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pydantic import ValidationError
 
 from schemas.envelope import Envelope
+from services.runtime import telemetry
 from services.runtime.dead_letters import FAILED, described
 from services.runtime.decider import WORLD, Decider, UnknownEvent
 from services.runtime.headers import Cause
@@ -74,6 +75,7 @@ class Folder:
         self._late: set[str] = set()
         self._changes = self._fresh()
         self._pieces = 0
+        self._facts = 0
         self._source: int | None = None
 
     def _fresh(self) -> Changes:
@@ -175,6 +177,7 @@ class Folder:
         await self._fold_keys(record, envelope, row, late=False)
         self._offsets[self._decider.source] = record.offset + 1
         self._pieces += 1
+        self._facts += 1
         await self._save_if_much()
 
     async def _parsed(self, records: Sequence[Record]) -> list[Envelope]:
@@ -241,8 +244,11 @@ class Folder:
         if changes.new == self._place and not changes.states and not changes.quarantined:
             return
         await self._store.save(changes)
-        states.saved()
+        folded = len(changes.said) + self._facts
+        telemetry.records_total.labels(self._decider.name, self._decider.source, "folded").inc(folded)
+        self._facts = 0
         self._place = changes.stored_place
+        states.saved(self._place)
         self._changes = self._fresh()
 
     async def _refold_late(self) -> None:
@@ -252,7 +258,7 @@ class Folder:
         late, self._late = sorted(self._late), set()
         if not late:
             return
-        stored = await self._store.kept(self._partition, late)
+        stored = await self._store.kept(self._partition, late, self._states.held)
         for key in late:
             events = {(row.topic, row.offset): row for row in stored[key]}
             events |= {(row.topic, row.offset): row for row in self._changes.kept if row.key == key}

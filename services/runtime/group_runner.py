@@ -10,9 +10,11 @@ import asyncio
 import logging
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 
+from services.runtime import telemetry
 from services.runtime.dead_letters import described
 from services.runtime.feed import Feed
 from services.runtime.health import Health, PartitionHealth
@@ -28,6 +30,8 @@ TAKEN_OVER_RETRY_S = 1.0
 """After another one took the partition: time to learn from the group that it is not ours, before taking it back."""
 LAST_RETRY_S = 10.0
 MEASURE_EVERY_S = 2.0
+ANSWER_S = 5.0
+"""A Kafka that takes longer to say where a log ends is as good as away."""
 FINISH_S = 5.0
 """How long a rebalance or a shutdown waits for the batch in hand, before it aborts it."""
 
@@ -73,6 +77,7 @@ class GroupRunner(ABC):
 
     async def run(self) -> None:
         """Be one of the service's replicas until `stop`; errors of Kafka and PostgreSQL are retried for ever."""
+        telemetry.watch(self.service, self.health)
         helpers = [asyncio.create_task(self._watchdog.run()), asyncio.create_task(self._measure())]
         delay = FIRST_RETRY_S
         try:
@@ -80,7 +85,8 @@ class GroupRunner(ABC):
                 try:
                     await self.check()
                     self.member = self.log.member(self.service, self._topics, self._pattern)
-                    self.health.member = "running"
+                    # A group by pattern may have no topic yet, and then hands nothing out.
+                    self.health.member = "joining its group" if self._pattern is None else "running"
                     await self.member.run(self)
                     delay = FIRST_RETRY_S
                 except LogError as error:
@@ -96,6 +102,7 @@ class GroupRunner(ABC):
                 self.health.member = "stopped"
             await asyncio.gather(*(end_task(helper) for helper in helpers))
             await self.revoked(frozenset())
+            telemetry.unwatch(self.health)
 
     async def stop(self) -> None:
         """Finish what is in hand and leave; `run` returns then. Bounded."""
@@ -108,6 +115,7 @@ class GroupRunner(ABC):
 
     async def assigned(self, partitions: frozenset[TopicPartition]) -> None:
         await self.revoked(frozenset())
+        self.health.member = "running"
         if not self._stopping.is_set():
             self._units = dict(self.units(partitions))
             for unit in sorted(self._units):
@@ -189,20 +197,34 @@ class GroupRunner(ABC):
         self.health.moved(unit, busy=True)
         return taking.result()
 
+    @contextmanager
+    def batch(self, unit: str, records: Sequence[Record]) -> Iterator[None]:
+        """Around the work of one batch: when it is done, it is counted."""
+        began = self.health.monotonic()
+        yield
+        topics = Counter(record.topic for record in records)
+        telemetry.batch_worked(self.service, topics, self.health.monotonic() - began)
+        self.health.of(unit).records += len(records)
+
     async def _measure(self) -> None:
-        """Ask now and then where the logs end, so that health knows the lag."""
+        """Ask now and then where the logs end: health knows the lag by it, and whether Kafka answers at all."""
         while not self._stopping.is_set():
             await self._pause(MEASURE_EVERY_S, self._stopping)
             units = dict(self._units)
             logs = sorted({place for places in units.values() for place in places})
             try:
-                ends = await self.log.ends(logs) if logs else {}
-            except LogError as error:
+                async with asyncio.timeout(ANSWER_S):
+                    ends = await self.log.ends(logs) if logs else {}
+            except (LogError, TimeoutError) as error:
+                self.health.unreachable = f"не отвечает: {described(error)}"
                 logger.info("cannot measure the lag: %s", error)
                 continue
+            self.health.unreachable = ""
+            fetched = {} if self.member is None else self.member.positions()
             for unit, places in units.items():
                 if unit in self._units and ends:
-                    self.health.of(unit).end_offset = sum(ends[place] for place in places)
+                    at = sum(fetched.get(place, 0) for place in places) if set(places) <= set(fetched) else 0
+                    self.health.measured(unit, sum(ends[place] for place in places), at)
 
     async def _pause(self, seconds: float, unless: asyncio.Event) -> None:
         """Back off, but notice at once when there is nothing to wait for any more."""

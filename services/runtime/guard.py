@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
+from uuid import UUID
 
 import structlog
 from fastapi.responses import JSONResponse
@@ -13,22 +15,28 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.runtime import problems, telemetry
 from services.runtime.problems import MEDIA_TYPE, ProblemError
+from services.runtime.rates import Rates
 from services.runtime.tokens import Verifier
 
 TokenReader = Callable[[Request], str | None]
 """Where a service looks for the token besides the header `Authorization` (a cookie of the pages)."""
 
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""Others may be any word at all, and each would be a series of its own."""
+
 _log = structlog.get_logger("http")
 
 
 class Guard:
-    """Token first, so that nothing of a service answers a stranger; then the size; then the service itself."""
+    """Token first, so that nothing of a service answers a stranger; then how often he asks; then the size; then the
+    service itself."""
 
     def __init__(
         self,
         app: ASGIApp,
         *,
         verifier: Verifier,
+        rates: Rates,
         limit: int,
         public: Collection[str],
         streams: Collection[str],
@@ -36,6 +44,7 @@ class Guard:
     ) -> None:
         self._app = app
         self._verifier = verifier
+        self._rates = rates
         self._limit = limit
         self._public = frozenset(path for path in public if not path.endswith("*"))
         self._public_under = tuple(path[:-1] for path in public if path.endswith("*"))
@@ -48,6 +57,8 @@ class Guard:
             return
         began = time.monotonic()
         status = 500
+        # What the service binds while it answers (a `command_id` that it made) stands in the line below too.
+        structlog.contextvars.clear_contextvars()
 
         async def noting(message: Message) -> None:
             nonlocal status
@@ -61,16 +72,19 @@ class Guard:
             seconds = time.monotonic() - began
             # The route's template and not the path: a query or an id typed wrongly may hold anything.
             route = getattr(scope.get("route"), "path", "—")
-            telemetry.request_seen(scope["method"], route, status, seconds)
+            method = scope["method"] if scope["method"] in _METHODS else "—"
+            telemetry.request_seen(method, route, status, seconds)
             if route not in {"/healthz", "/readyz", "/metrics"}:
-                _log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1))
+                ms = round(seconds * 1000, 1)
+                _log.info("request", method=method, route=route, status=status, ms=ms, **_ids(scope))
 
     async def _admitted(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
         try:
             path = scope["path"]
             if path not in self._public and not path.startswith(self._public_under or ("\0",)):
-                scope["otklik.actor"] = await self._verifier.actor(self._token(request))
+                actor = scope["otklik.actor"] = await self._verifier.actor(self._token(request))
+                self._rates.take(actor.sub)
             if path not in self._streams:
                 self._check_declared(request)
                 receive = self._counted(receive)
@@ -109,3 +123,12 @@ class Guard:
             return message
 
         return counting
+
+
+def _ids(scope: Scope) -> dict[str, str]:
+    """The ids in the path. What is no UUID may be anything, and is not told."""
+    found = {}
+    for name, value in (scope.get("path_params") or {}).items():
+        with suppress(ValueError):
+            found[name] = str(UUID(str(value)))
+    return found

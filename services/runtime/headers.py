@@ -75,14 +75,15 @@ class Cause:
     at: datetime
     more: Cursor | None = None
 
-    def to_headers(self) -> dict[str, bytes]:
+    def to_headers(self, *, goes_on: bool = True) -> dict[str, bytes]:
+        """`goes_on` false: the input was finished in this transaction, so `more` tells nothing."""
         headers = {
             SOURCE: f"{self.topic}/{self.partition}/{self.offset}".encode(),
             SOURCE_LOG: self.log.encode(),
             INDEX: str(self.index).encode(),
             AT: self.at.astimezone(UTC).isoformat().encode(),
         }
-        if self.more is not None:
+        if goes_on and self.more is not None:
             headers[MORE] = self.more.to_json().encode()
         return headers
 

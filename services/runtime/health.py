@@ -21,17 +21,20 @@ class PartitionHealth:
     at: datetime | None = None
     next_offset: int = 0
     end_offset: int = 0
+    fetched_to: int = 0
     quarantined: frozenset[str] = frozenset()
     records: int = 0
     errors: int = 0
     since: float = 0.0
     moved: float = 0.0
     busy: bool = False
+    behind_since: float | None = None
 
     @property
     def lag(self) -> int:
-        """Records of the source that are not stored yet (control records count as records)."""
-        return max(0, self.end_offset - self.next_offset)
+        """Records of the source that are not stored yet. Marks of transactions count as records while work is in hand;
+        what idles has taken all that was fetched, and lags by what was not."""
+        return max(0, self.end_offset - (self.next_offset if self.busy else max(self.next_offset, self.fetched_to)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,7 @@ class Health:
     monotonic: Callable[[], float]
     partitions: dict[str, PartitionHealth] = field(default_factory=dict)
     member: str = "starting"
+    unreachable: str = ""
     lag_limit: int = 10_000
     stall_limit_s: float = 60.0
 
@@ -70,6 +74,22 @@ class Health:
         limit = self.monotonic() - self.stall_limit_s
         return [name for name, one in self.partitions.items() if one.busy and one.moved < limit]
 
+    def measured(self, partition: str, end_offset: int, fetched_to: int) -> None:
+        """Where the log ends just now, and how far it was fetched."""
+        one = self.of(partition)
+        one.end_offset, one.fetched_to = end_offset, fetched_to
+        if one.lag == 0 or one.busy:
+            one.behind_since = None
+        elif one.behind_since is None:
+            one.behind_since = self.monotonic()
+
+    def starved(self) -> list[str]:
+        """Partitions that idle though there is something to read, and have done so for too long."""
+        limit = self.monotonic() - self.stall_limit_s
+        return [
+            name for name, one in self.partitions.items() if one.behind_since is not None and one.behind_since < limit
+        ]
+
     @property
     def lag(self) -> int:
         return sum(one.lag for one in self.partitions.values())
@@ -83,7 +103,10 @@ class Health:
 
     def checks(self) -> dict[str, Check]:
         """Each check with its word; ready is: all of them are ok."""
-        found = {"member": Check(self.member == "running", self.member)}
+        found = {
+            "member": Check(self.member == "running", self.member),
+            "kafka": Check(not self.unreachable, self.unreachable or "отвечает"),
+        }
         for name, one in sorted(self.partitions.items()):
             ok = one.state == "running"
             found[f"partition {name}"] = Check(ok, one.state if not one.detail else f"{one.state}: {one.detail}")
@@ -91,7 +114,7 @@ class Health:
                 keys = ", ".join(sorted(one.quarantined)[:5])
                 found[f"quarantine {name}"] = Check(False, f"{len(one.quarantined)}: {keys}")
         found["lag"] = Check(self.lag <= self.lag_limit, str(self.lag))
-        stalled = self.stalled()
+        stalled = [*self.stalled(), *self.starved()]
         found["progress"] = Check(not stalled, f"standing still: {', '.join(stalled)}" if stalled else "moving")
         return found
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -30,6 +31,7 @@ from services.runtime.appender import Overloaded
 from services.runtime.guard import Guard, TokenReader
 from services.runtime.log import LogError
 from services.runtime.problems import MEDIA_TYPE, ProblemError
+from services.runtime.rates import Rates
 from services.runtime.settings import Settings
 from services.runtime.store import StoreError
 from services.runtime.tokens import Verifier
@@ -70,11 +72,16 @@ class Ready(BaseModel):
 Health = Callable[[], Awaitable[Ready]]
 
 
-def health_of(runner: runtime_health.Health, *more: Callable[[], dict[str, Check]]) -> Health:
-    """The readiness that a runner tells, with further checks of the service's own."""
+def health_of(
+    runner: runtime_health.Health, *more: Callable[[], dict[str, Check]], database: Callable[[], Awaitable[str]]
+) -> Health:
+    """The readiness that a runner tells, with further checks of the service's own. `database`: why it does not answer,
+    and nothing when it does."""
 
     async def health() -> Ready:
+        wrong = await database()
         checks = {name: Check(ok=one.ok, detail=one.detail) for name, one in runner.checks().items()}
+        checks["postgres"] = Check(ok=not wrong, detail=wrong or "отвечает")
         for asked in more:
             checks |= asked()
         ready = all(check.ok for check in checks.values())
@@ -161,6 +168,7 @@ def create_app(
     app.add_middleware(
         Guard,
         verifier=checked,
+        rates=Rates(settings.requests_per_second, settings.requests_burst, time.monotonic),
         limit=settings.max_request_bytes,
         public=frozenset(public) | {"/healthz", "/readyz", "/metrics", "/openapi.json"},
         streams=frozenset(streams),
@@ -190,6 +198,12 @@ def _stand_aside(app: FastAPI, name: str, health: Health) -> None:
         return JSONResponse(openapi_of(app))
 
 
+_TOO_OFTEN = {
+    "description": "Слишком часто с этим токеном",
+    "headers": {"Retry-After": {"description": "Через сколько секунд повторить", "schema": {"type": "integer"}}},
+}
+
+
 def openapi_of(app: FastAPI) -> dict[str, Any]:
     """OpenAPI 3.1 of the app, in which every refusal is a problem."""
     document = get_openapi(title=app.title, version=app.version, routes=app.routes, openapi_version="3.1.0")
@@ -204,6 +218,7 @@ def openapi_of(app: FastAPI) -> dict[str, Any]:
         for operation in path.values():
             answers = operation.setdefault("responses", {})
             answers.pop("422", None)
+            answers["429"] = _TOO_OFTEN | {"content": content}
             answers["4XX"] = {"description": "Отказ", "content": content}
             answers["5XX"] = {"description": "Не вышло", "content": content}
     return document

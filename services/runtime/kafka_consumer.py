@@ -164,6 +164,19 @@ class KafkaMember(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
     async def stop(self) -> None:
         self._stopping.set()
 
+    def positions(self) -> dict[TopicPartition, int]:
+        consumer = self._consumer
+        if consumer is None:
+            return {}
+        # aiokafka's own `position()` waits where there is none yet.
+        assigned = consumer._subscription.subscription.assignment
+        states = {place: assigned.state_value(place) for place in self._feeds if place in assigned.tps}
+        return {
+            TopicPartition(self._settings.short(place.topic), place.partition): state.position
+            for place, state in states.items()
+            if state is not None and state.has_valid_position
+        }
+
     def feed(self, starts: Mapping[TopicPartition, int]) -> Feed:
         consumer = self._consumer
         if consumer is None:

@@ -81,20 +81,19 @@ async def _send(
     producer: AIOKafkaProducer, settings: KafkaSettings, outgoing: Sequence[Outgoing]
 ) -> list[Position | LogError]:
     """Write records in batches, one partition's in their order, and await every one of them."""
-    by_partition: dict[tuple[str, int], list[int]] = defaultdict(list)
     counts: dict[str, int] = {}
+    for topic in {record.topic for record in outgoing if record.partition is None}:
+        counts[topic] = len(await producer.partitions_for(settings.full(topic)))
+    by_partition: dict[tuple[str, int], list[int]] = defaultdict(list)
     for number, record in enumerate(outgoing):
-        topic = settings.full(record.topic)
         partition = record.partition
         if partition is None:
-            if topic not in counts:
-                counts[topic] = len(await producer.partitions_for(topic))
-            partition = partition_of(record.key, counts[topic])
-        by_partition[topic, partition].append(number)
+            partition = partition_of(record.key, counts[record.topic])
+        by_partition[record.topic, partition].append(number)
     results: list[Position | LogError] = [LogError("not sent")] * len(outgoing)
     await asyncio.gather(
         *(
-            _send_partition(producer, topic, settings.short(topic), partition, outgoing, numbers, results)
+            _send_partition(producer, settings.full(topic), topic, partition, outgoing, numbers, results)
             for (topic, partition), numbers in by_partition.items()
         )
     )
@@ -126,10 +125,12 @@ async def _send_partition(
             for number in batch.numbers:
                 results[number] = LogError(f"written to {topic}/{partition}, at an unknown offset")
             continue
-        appended = None if written.timestamp is None or written.timestamp < 0 else written.timestamp
-        for place, number in enumerate(batch.numbers):
-            stamp = from_millis(batch.stamps[place] if appended is None else appended)
-            results[number] = Position(short, partition, written.offset + place, stamp)
+        if written.timestamp is None or written.timestamp < 0:
+            stamps = [from_millis(stamp) for stamp in batch.stamps]
+        else:
+            stamps = [from_millis(written.timestamp)] * len(batch.stamps)
+        for offset, (number, stamp) in enumerate(zip(batch.numbers, stamps, strict=True), written.offset):
+            results[number] = Position(short, partition, offset, stamp)
 
 
 def _batches(producer: AIOKafkaProducer, outgoing: Sequence[Outgoing], numbers: list[int]) -> list[_Batch]:

@@ -63,8 +63,7 @@ class Outgoing:
         return len(self.value) + len(self.key or b"") + sum(len(k) + len(v) + 4 for k, v in self.headers.items()) + 70
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """Where a record was written, and the stamp that it bears there (aware, UTC)."""
 
     topic: str
@@ -131,6 +130,9 @@ class Member(Protocol):
 
     async def stop(self) -> None:
         """Leave the group, in bounded time."""
+
+    def positions(self) -> Mapping[TopicPartition, int]:
+        """Of what is being read: how far it was fetched, behind marks of transactions too."""
 
     def feed(self, starts: Mapping[TopicPartition, int]) -> Feed:
         """Begin to read assigned partitions at these offsets, into one bounded queue. Raises `LogError` when one of

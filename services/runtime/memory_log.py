@@ -365,6 +365,9 @@ class MemoryMember:
         if self._listener is not None:
             await self._listener.assigned(frozenset(self.owned))
 
+    def positions(self) -> Mapping[TopicPartition, int]:
+        return {place: offset for reader in self._readers for place, offset in reader.positions.items()}
+
     def feed(self, starts: Mapping[TopicPartition, int]) -> Feed:
         if not set(starts) <= self.owned:
             raise LogError(f"{sorted(starts)} are not ours any more")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from services.runtime.decider import WORLD, Agenda
-from services.runtime.store import AgendaEntry, Changes, Kept, OwnershipLost, Place, Quarantined, Said, Stored
+from services.runtime.store import AgendaEntry, Changes, Held, Kept, OwnershipLost, Place, Quarantined, Said, Stored
 
 
 @dataclass(slots=True)
@@ -34,6 +34,12 @@ class MemoryStore:
     def _of(self, partition: int) -> _Partition:
         return self.partitions.setdefault(partition, _Partition())
 
+    def _read(self, partition: int, held: Held | None) -> _Partition:
+        found = self._of(partition)
+        if held is not None and (found.owner, found.place.serial) != (held.owner, held.serial):
+            raise OwnershipLost(f"{partition}")
+        return found
+
     async def claim(self, partition: int, owner: str) -> Place:
         kept = self._of(partition)
         kept.owner = owner
@@ -47,19 +53,19 @@ class MemoryStore:
         self.partitions[partition] = _Partition(owner, Place(serial))
         return Place(serial)
 
-    async def states(self, partition: int, keys: Sequence[str]) -> dict[str, Stored]:
-        stored = self._of(partition).states
+    async def states(self, partition: int, keys: Sequence[str], held: Held | None = None) -> dict[str, Stored]:
+        stored = self._read(partition, held).states
         return {key: stored[key] for key in keys if key in stored}
 
-    async def world(self, partition: int) -> dict[str, Stored]:
-        return {key: state for key, state in self._of(partition).states.items() if key.startswith(WORLD)}
+    async def world(self, partition: int, held: Held | None = None) -> dict[str, Stored]:
+        return {key: state for key, state in self._read(partition, held).states.items() if key.startswith(WORLD)}
 
-    async def kept(self, partition: int, keys: Sequence[str]) -> dict[str, list[Kept]]:
-        rows = sorted(self._of(partition).kept.values(), key=Kept.order)
+    async def kept(self, partition: int, keys: Sequence[str], held: Held | None = None) -> dict[str, list[Kept]]:
+        rows = sorted(self._read(partition, held).kept.values(), key=Kept.order)
         return {key: [row for row in rows if row.key == key] for key in keys}
 
-    async def parked(self, partition: int, key: str) -> list[Kept]:
-        return sorted((row for row in self._of(partition).parked.values() if row.key == key), key=Kept.order)
+    async def parked(self, partition: int, key: str, held: Held | None = None) -> list[Kept]:
+        return sorted((row for row in self._read(partition, held).parked.values() if row.key == key), key=Kept.order)
 
     async def agenda(
         self,
@@ -68,18 +74,19 @@ class MemoryStore:
         until: datetime | None,
         after: tuple[datetime, str, str] | None,
         limit: int,
+        held: Held | None = None,
     ) -> list[AgendaEntry]:
         found = [
             AgendaEntry(entry, key)
-            for key, entries in self._of(partition).agenda.items()
+            for key, entries in self._read(partition, held).agenda.items()
             for entry in entries
             if entry.name == name and (until is None or entry.at <= until)
         ]
         found.sort(key=AgendaEntry.order)
         return [one for one in found if after is None or one.order() > after][:limit]
 
-    async def quarantined(self, partition: int) -> list[Quarantined]:
-        return [row for _, row in sorted(self._of(partition).quarantine.items())]
+    async def quarantined(self, partition: int, held: Held | None = None) -> list[Quarantined]:
+        return [row for _, row in sorted(self._read(partition, held).quarantine.items())]
 
     async def next_at(self, partition: int, names: Sequence[str]) -> datetime | None:
         agenda = self._of(partition).agenda

@@ -7,14 +7,16 @@ entry; then, where the source is remembered, the input itself. Each output's `ev
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
 
-from services.runtime.dead_letters import QUARANTINED, Problem, dead_letter, described
+from services.runtime.dead_letters import QUARANTINED, Problem, dead_letter, described, told_of
 from services.runtime.decider import WORLD, Decider, Due, Input, UnknownEvent
-from services.runtime.deciding import Judge, Prepared, Spoken, check_text, problem_of
+from services.runtime.deciding import Judge, Prepared, Spoken, Trial, check_text, problem_of
 from services.runtime.feed import Feed
 from services.runtime.headers import Cursor
 from services.runtime.log import Record
@@ -22,6 +24,8 @@ from services.runtime.states import PartitionStopped, States
 from services.runtime.store import OF_SOURCE, DeciderStore, Kept, Place, Quarantined
 from services.runtime.sweeping import Sweeping
 from services.runtime.transaction import Limits, Transactions
+
+logger = logging.getLogger(__name__)
 
 FAIR_AFTER = 20
 
@@ -57,6 +61,10 @@ class PartitionWorker:
         self._cursor = place.cursor
         self._index = 0
         self._touched: set[str] = set()
+        self._steps = 0
+        self.said: Counter[tuple[str, str]] = Counter()
+        """Events by topic and type, and `letters` by reason: counted by whoever runs the worker, once they are stored."""
+        self.letters: Counter[str] = Counter()
 
     @property
     def place(self) -> Place:
@@ -86,10 +94,8 @@ class PartitionWorker:
             return
         prepared = self._judge.prepare(fresh, self._at)
         await self._states.ensure(key for one in prepared for key in (*one.scope.keys, *one.keys))
-        for number, one in enumerate(prepared):
-            if number % FAIR_AFTER == FAIR_AFTER - 1:
-                # Heartbeats and HTTP share this thread: no batch keeps it for long.
-                await asyncio.sleep(0)
+        for one in prepared:
+            await self._be_fair()
             cursor, self._cursor = self._cursor, None
             resumed = cursor if cursor is not None and cursor.offset == one.record.offset else None
             self._index = 0 if resumed is None else resumed.index
@@ -125,8 +131,9 @@ class PartitionWorker:
             if isinstance(trial, Exception):
                 problem = Problem(problem.reason, f"{problem.detail} (its refusal failed too: {described(trial)})")
             else:
-                self._transactions.accept(trial)
-                self._index += len(trial.spoken)
+                self._accept(trial)
+        told_of(logger, one.record, one.given.envelope if one.given is not None else None, problem.reason)
+        self.letters[problem.reason] += 1
         cause = self._judge.cause(one, self._index)
         self._index += 1
         self._transactions.speak(Spoken(dead_letter(one.record, problem, {}), cause))
@@ -184,6 +191,8 @@ class PartitionWorker:
         for key in keys:
             if key not in self.quarantined:
                 record = one.record
+                place = one.place()
+                logger.error("%s is in quarantine: %s, %s: %s", key, place, problem.reason, problem.detail)
                 self._transactions.quarantine(
                     Quarantined(key, record.topic, record.offset, problem.reason, problem.detail, self._code_version)
                 )
@@ -196,9 +205,21 @@ class PartitionWorker:
         self._touched = set() if isinstance(trial, Exception) else set(trial.states)
         if isinstance(trial, Exception):
             return trial
+        self._accept(trial)
+        return None
+
+    def _accept(self, trial: Trial) -> None:
         self._transactions.accept(trial)
         self._index += len(trial.spoken)
-        return None
+        for spoken in trial.spoken:
+            if spoken.envelope is not None:
+                self.said[spoken.outgoing.topic, spoken.envelope.type] += 1
+
+    async def _be_fair(self) -> None:
+        """Heartbeats and HTTP share this thread: neither a batch nor a sweep keeps it for long."""
+        self._steps += 1
+        if self._steps % FAIR_AFTER == 0:
+            await asyncio.sleep(0)
 
     async def _sweep_all(self, one: Prepared, given: Input, resumed: Cursor | None) -> None:
         for number, sweep in enumerate(one.scope.sweeps):
@@ -207,9 +228,10 @@ class PartitionWorker:
             after = None
             if resumed is not None and number == resumed.sweep and resumed.at is not None:
                 after = (resumed.at, resumed.item, resumed.key)
-            sweeping = Sweeping(self.decider, self._store, self._states, self.partition, sweep, after)
+            sweeping = Sweeping(self._store, self._states, self.partition, sweep, after)
             async with aclosing(sweeping.entries()) as entries:
                 async for found in entries:
+                    await self._be_fair()
                     if found.key in self.quarantined:
                         continue
                     entry = found.entry

@@ -8,11 +8,26 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.runtime.headers import Cursor
 from services.runtime.store import OwnershipLost, Place, StoreError
+
+_QUOTING = ("22", "23")
+"""Classes of SQLSTATE whose messages quote what was stored: data exceptions, violated constraints."""
+
+
+def told(error: BaseException) -> str:
+    """What the database says, without the statement and its parameters: these may be a citizen's words."""
+    if isinstance(error, DBAPIError):
+        cause = (error.orig.__cause__ or error.orig) if error.orig is not None else error
+        state = str(getattr(cause, "sqlstate", None) or "")
+        words = str(cause.args[0]) if state and not state.startswith(_QUOTING) and cause.args else ""
+        return " ".join(filter(None, (type(cause).__name__, state, words)))
+    if isinstance(error, StatementError):
+        return type(error.orig or error).__name__
+    return f"{type(error).__name__} {error}"
 
 
 @asynccontextmanager
@@ -22,7 +37,7 @@ async def transaction(engine: AsyncEngine, doing: str) -> AsyncIterator[AsyncCon
         async with engine.begin() as connection:
             yield connection
     except (SQLAlchemyError, OSError, TimeoutError) as error:
-        raise StoreError(f"{doing}: {type(error).__name__} {error}") from error
+        raise StoreError(f"{doing}: {told(error)}") from error
 
 
 @asynccontextmanager
@@ -32,7 +47,7 @@ async def reading(engine: AsyncEngine, doing: str) -> AsyncIterator[AsyncConnect
         async with engine.connect() as connection:
             yield await connection.execution_options(isolation_level="AUTOCOMMIT")
     except (SQLAlchemyError, OSError, TimeoutError) as error:
-        raise StoreError(f"{doing}: {type(error).__name__} {error}") from error
+        raise StoreError(f"{doing}: {told(error)}") from error
 
 
 def place_of(row: Any) -> Place:

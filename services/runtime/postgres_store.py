@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from services.runtime import postgres_positions as positions
 from services.runtime.decider import WORLD, Agenda
 from services.runtime.postgres_positions import reading, transaction
-from services.runtime.store import AgendaEntry, Changes, Kept, OwnershipLost, Place, Quarantined, Stored
+from services.runtime.store import AgendaEntry, Changes, Held, Kept, OwnershipLost, Place, Quarantined, Stored
 
 Project = Callable[[AsyncConnection, Changes], Awaitable[None]]
 """Writes a service's derived tables, in the transaction of a save."""
@@ -43,6 +43,25 @@ kept AS (INSERT INTO "{{schema}}".history {_KEPT_ROWS} WHERE EXISTS (SELECT FROM
 SELECT (SELECT count(*) FROM moved) AS moved, pg_notify(:channel, :payload)
 """
 
+_AGENDA = """
+WITH new AS MATERIALIZED (
+    SELECT * FROM unnest(CAST(:names AS text[]), CAST(:ats AS timestamptz[]), CAST(:items AS text[]),
+        CAST(:keys AS text[])) AS new(name, at, item, key)
+),
+old AS MATERIALIZED (
+    SELECT ctid AS place, name, at, item, key FROM "{schema}".agenda
+    WHERE partition = :partition AND key = ANY(CAST(:changed AS text[]))
+),
+gone AS (
+    DELETE FROM "{schema}".agenda WHERE ctid = ANY(ARRAY(
+        SELECT place FROM old LEFT JOIN new USING (name, at, item, key) WHERE new.key IS NULL
+    ))
+)
+INSERT INTO "{schema}".agenda (partition, name, at, item, key)
+SELECT :partition, name, at, item, key FROM new EXCEPT SELECT :partition, name, at, item, key FROM old
+"""
+"""Only what differs is written: of a state that changes most entries stay, and each is a row in two indexes."""
+
 
 def _columns(rows: Sequence[Kept]) -> dict[str, list[Any]]:
     return {
@@ -72,6 +91,7 @@ class PostgresStore:
         self._project = project
         self._wipe = wipe
         self._core = text(_CORE.format(schema=schema))
+        self._agenda = text(_AGENDA.format(schema=schema))
 
     async def claim(self, partition: int, owner: str) -> Place:
         async with transaction(self.engine, f"claiming {self.schema} {partition}") as connection:
@@ -88,42 +108,31 @@ class PostgresStore:
             await self._wipe(connection, partition)
         return Place(old.serial + 1)
 
-    async def states(self, partition: int, keys: Sequence[str]) -> dict[str, Stored]:
-        return await self._states("key = ANY(CAST(:keys AS text[]))", partition, keys=list(keys))
+    async def states(self, partition: int, keys: Sequence[str], held: Held | None = None) -> dict[str, Stored]:
+        return await self._states("key = ANY(CAST(:keys AS text[]))", partition, held, keys=list(keys))
 
-    async def world(self, partition: int) -> dict[str, Stored]:
-        return await self._states(
-            'key >= :low COLLATE "C" AND key < :high COLLATE "C"', partition, low=WORLD, high=f"{WORLD[:-1]}0"
-        )
+    async def world(self, partition: int, held: Held | None = None) -> dict[str, Stored]:
+        where = 'key >= :low COLLATE "C" AND key < :high COLLATE "C"'
+        return await self._states(where, partition, held, low=WORLD, high=f"{WORLD[:-1]}0")
 
-    async def _states(self, where: str, partition: int, **given: Any) -> dict[str, Stored]:
-        async with reading(self.engine, "loading states") as connection:
-            result = await connection.execute(
-                text(f'SELECT key, version, body FROM "{self.schema}".states WHERE partition = :partition AND {where}'),
-                {"partition": partition, **given},
-            )
-            return {row.key: Stored(row.version, row.body) for row in result}
+    async def _states(self, where: str, partition: int, held: Held | None, **given: Any) -> dict[str, Stored]:
+        rows = await self._rows("states", "key, version, body", where, partition, held, given)
+        return {row.key: Stored(row.version, row.body) for row in rows}
 
-    async def kept(self, partition: int, keys: Sequence[str]) -> dict[str, list[Kept]]:
+    async def kept(self, partition: int, keys: Sequence[str], held: Held | None = None) -> dict[str, list[Kept]]:
         found: dict[str, list[Kept]] = {key: [] for key in keys}
-        for row in await self._kept("history", partition, keys):
+        for row in await self._kept("history", partition, keys, held):
             found[row.key].append(row)
         return found
 
-    async def parked(self, partition: int, key: str) -> list[Kept]:
-        return await self._kept("parked", partition, [key])
+    async def parked(self, partition: int, key: str, held: Held | None = None) -> list[Kept]:
+        return await self._kept("parked", partition, [key], held)
 
-    async def _kept(self, table: str, partition: int, keys: Sequence[str]) -> list[Kept]:
-        async with reading(self.engine, f"loading {table}") as connection:
-            result = await connection.execute(
-                text(
-                    f'SELECT key, topic, "offset", source, "index", at, body FROM "{self.schema}".{table} '
-                    "WHERE partition = :partition AND key = ANY(CAST(:keys AS text[])) "
-                    'ORDER BY key, source, "index", "offset"'
-                ),
-                {"partition": partition, "keys": list(keys)},
-            )
-            return [Kept(*row) for row in result]
+    async def _kept(self, table: str, partition: int, keys: Sequence[str], held: Held | None) -> list[Kept]:
+        columns = 'key, topic, "offset", source, "index", at, body'
+        where = "key = ANY(CAST(:keys AS text[]))"
+        rows = await self._rows(table, columns, where, partition, held, {"keys": list(keys)})
+        return sorted((Kept(*row) for row in rows), key=Kept.order)
 
     async def agenda(
         self,
@@ -132,8 +141,9 @@ class PostgresStore:
         until: datetime | None,
         after: tuple[datetime, str, str] | None,
         limit: int,
+        held: Held | None = None,
     ) -> list[AgendaEntry]:
-        where, given = ["partition = :partition", "name = :name"], {"partition": partition, "name": name}
+        where, given = ["name = :name"], {"name": name, "limit": limit}
         more: dict[str, Any] = {}
         if until is not None:
             where.append("at <= :until")
@@ -141,26 +151,35 @@ class PostgresStore:
         if after is not None:
             where.append("(at, item, key) > (:after_at, :after_item, :after_key)")
             more |= {"after_at": after[0], "after_item": after[1], "after_key": after[2]}
-        async with reading(self.engine, "loading the agenda") as connection:
-            result = await connection.execute(
-                text(
-                    f'SELECT at, item, key FROM "{self.schema}".agenda WHERE {" AND ".join(where)} '
-                    "ORDER BY at, item, key LIMIT :limit"
-                ),
-                given | more | {"limit": limit},
-            )
-            return [AgendaEntry(Agenda(name, row.at, row.item), row.key) for row in result]
+        wanted = f"{' AND '.join(where)} ORDER BY at, item, key LIMIT :limit"
+        rows = await self._rows("agenda", "at, item, key", wanted, partition, held, given | more)
+        return sorted((AgendaEntry(Agenda(name, row.at, row.item), row.key) for row in rows), key=AgendaEntry.order)
 
-    async def quarantined(self, partition: int) -> list[Quarantined]:
-        async with reading(self.engine, "loading the quarantine") as connection:
-            result = await connection.execute(
-                text(
-                    f'SELECT key, topic, "offset", reason, detail, version FROM "{self.schema}".quarantine '
-                    "WHERE partition = :partition ORDER BY key"
-                ),
-                {"partition": partition},
+    async def quarantined(self, partition: int, held: Held | None = None) -> list[Quarantined]:
+        columns = 'key, topic, "offset", reason, detail, version'
+        rows = await self._rows("quarantine", columns, "true", partition, held, {})
+        return sorted((Quarantined(*row) for row in rows), key=lambda row: row.key)
+
+    async def _rows(
+        self, table: str, columns: str, where: str, partition: int, held: Held | None, given: dict[str, Any]
+    ) -> list[Any]:
+        """Rows of a table, in no order. With `held` the position is looked at in the same statement, so in the same
+        snapshot: its row stands beside each of them, and alone where there are none."""
+        wanted = f'SELECT {columns} FROM "{self.schema}".{table} WHERE partition = :partition AND {where}'
+        given = given | {"partition": partition}
+        if held is not None:
+            wanted = (
+                f'SELECT wanted.* FROM "{self.schema}".positions AS p LEFT JOIN LATERAL ({wanted}) AS wanted ON true '
+                "WHERE p.partition = :partition AND p.owner = :owner AND p.serial = :serial"
             )
-            return [Quarantined(*row) for row in result]
+            given |= {"owner": held.owner, "serial": held.serial}
+        async with reading(self.engine, f"loading {table}") as connection:
+            rows = list(await connection.execute(text(wanted), given))
+        if held is None:
+            return rows
+        if not rows:
+            raise OwnershipLost(f"{self.schema} {partition} is not as we left it")
+        return [row for row in rows if row[0] is not None]
 
     async def next_at(self, partition: int, names: Sequence[str]) -> datetime | None:
         async with reading(self.engine, "looking for what is due") as connection:
@@ -212,15 +231,11 @@ class PostgresStore:
         entries = [(entry, key) for key, agenda in changes.agenda.items() for entry in agenda]
         if not entries:
             return
-        await self._delete(connection, "agenda", changes.partition, list(changes.states))
         await connection.execute(
-            text(
-                f'INSERT INTO "{self.schema}".agenda (partition, name, at, item, key) '
-                "SELECT :partition, new.* FROM unnest(CAST(:names AS text[]), CAST(:ats AS timestamptz[]), "
-                "CAST(:items AS text[]), CAST(:keys AS text[])) AS new ON CONFLICT DO NOTHING"
-            ),
+            self._agenda,
             {
                 "partition": changes.partition,
+                "changed": list(changes.states),
                 "names": [entry.name for entry, _ in entries],
                 "ats": [entry.at for entry, _ in entries],
                 "items": [entry.item for entry, _ in entries],

@@ -66,6 +66,12 @@ def unsupported(accepted: str) -> ProblemError:
     return ProblemError(told, {"Accept-Post": accepted})
 
 
+def rate_limited(retry_after: int) -> ProblemError:
+    """429; `retry_after` in seconds."""
+    detail = f"Слишком много запросов с этим токеном: повторите через {retry_after} с. Посты быстрее подавать потоком."
+    return ProblemError(problem("rate-limited", "Слишком часто", 429, detail), {"Retry-After": str(retry_after)})
+
+
 def unavailable(retry_after: int = 1, detail: str | None = None, command_id: str | None = None) -> ProblemError:
     """503; `retry_after` in seconds; `command_id` of a command that may be repeated under it."""
     words = detail or "Журнал сейчас не принимает записей: повторите позже."

@@ -11,6 +11,7 @@ from typing import Protocol
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.runtime import postgres_positions as positions
+from services.runtime import telemetry
 from services.runtime.dead_letters import described
 from services.runtime.decider import UnknownEvent
 from services.runtime.group_runner import GroupRunner, Units
@@ -84,8 +85,9 @@ class ProjectionRunner(GroupRunner):
                 records = await self.take(unit, feed, leaving, self._limits.batch_max, self._limits.bytes_max)
                 if records is None:
                     return
-                place = await self._apply(number, owner, place, records)
-                health.records += len(records)
+                with self.batch(unit, records):
+                    place = await self._apply(number, owner, place, records)
+                telemetry.transactions_total.labels(self.service).inc()
         finally:
             feed.close()
 

@@ -7,8 +7,9 @@ import logging
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
+from services.runtime import telemetry
 from services.runtime.clock import Clock
-from services.runtime.dead_letters import FAILED, Problem, dead_letter, described
+from services.runtime.dead_letters import FAILED, Problem, dead_letter, described, told_of
 from services.runtime.decider import Unreadable
 from services.runtime.feed import Feed
 from services.runtime.group_runner import GroupRunner, Units
@@ -79,10 +80,14 @@ class Relay(GroupRunner):
                     if settled != following:
                         following, feed = settled, self._placed(member, feed, source, settled)
                         continue
-                outgoing = [out for record in records for out in self._transformed(record, identity)]
-                following = records[-1].offset + 1
-                await session.commit(outgoing, following)
-                health.records += len(records)
+                letters: list[str] = []
+                with self.batch(unit, records):
+                    outgoing = [out for record in records for out in self._transformed(record, identity, letters)]
+                    following = records[-1].offset + 1
+                    await session.commit(outgoing, following)
+                telemetry.transactions_total.labels(self.service).inc()
+                for reason in letters:
+                    telemetry.dead_letters_total.labels(self.service, reason).inc()
                 health.at = records[-1].stamp
         finally:
             feed.close()
@@ -102,15 +107,21 @@ class Relay(GroupRunner):
             logger.error("%s: %s lost what lies from %d to %d", self.service, source, committed, beginning)
         return max(committed, beginning)
 
-    def _transformed(self, record: Record, identity: str) -> list[Outgoing]:
+    def _transformed(self, record: Record, identity: str, letters: list[str]) -> list[Outgoing]:
+        problem: Problem | None = None
+        outgoing: list[Outgoing] = []
         try:
             outgoing = list(self._transform(record))
         except Unreadable as error:
-            outgoing = [dead_letter(record, Problem(error.reason, error.detail), {}, partners=True)]
+            problem = Problem(error.reason, error.detail)
         except MemoryError:
             raise
         except Exception as error:  # noqa: BLE001 - architecture.md, "Dead letters": its neighbours live
-            outgoing = [dead_letter(record, Problem(FAILED, described(error)), {}, partners=True)]
+            problem = Problem(FAILED, described(error))
+        if problem is not None:
+            outgoing = [dead_letter(record, problem, {}, partners=True)]
+            letters.append(problem.reason)
+            told_of(logger, record, None, problem.reason)
         stamp = self._clock.now() if self._clock is not None and self._clock.simulated else None
         marked: list[Outgoing] = []
         for index, out in enumerate(outgoing):

@@ -35,8 +35,8 @@ async def release(
 ) -> bool:
     """Whether the key is out of quarantine now; if not, it is noted that this version failed too."""
     key, place = row.key, transactions.place
-    kept = (await store.kept(transactions.partition, [key]))[key]
-    parked = await store.parked(transactions.partition, key)
+    kept = (await store.kept(transactions.partition, [key], states.held))[key]
+    parked = await store.parked(transactions.partition, key, states.held)
     await states.ensure([key])
     # The judge passes over quarantined keys: from here on this one is tried like any other.
     transactions.quarantined.discard(key)

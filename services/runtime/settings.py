@@ -73,14 +73,29 @@ class Settings(BaseSettings):
         description="число копий каждой партиции",
     )
     clock: ClockKind = Field(default="real", description="real — время брокера; simulated — `otklik clock`")
+    clock_runs: bool = Field(
+        default=False, description="условные часы идут вместе с настоящими (`otklik up --demo`), а не стоят"
+    )
     oidc_issuer: str | None = Field(default=None, description="издатель токенов (iss); с ним местный ключ выключен")
     oidc_audience: str | None = Field(default=None, description="получатель токенов (aud)")
     oidc_jwks_url: str | None = Field(default=None, description="адрес ключей издателя; иначе — из его метаданных")
     pages_origin: str | None = Field(
         default=None, description="адрес страниц, как его видит браузер, если они за обратным прокси"
     )
+    workflow_url: str | None = Field(
+        default=None, description="адрес workflow, как его видит браузер, если она за обратным прокси"
+    )
     http_host: str = Field(default="127.0.0.1", description="адрес, на котором службы слушают HTTP")
     max_request_bytes: int = Field(default=1 << 20, ge=1024, le=4 << 20, description="предел тела запроса, байт")
+    requests_per_second: float = Field(
+        default=200.0,
+        ge=0,
+        le=1_000_000,
+        description="запросов в секунду с одним токеном (sub) на копию службы; 0 — без предела",
+    )
+    requests_burst: int = Field(
+        default=2000, ge=1, le=10_000_000, description="сколько запросов с одним токеном можно подать разом"
+    )
     outcome_timeout: float = Field(default=10.0, gt=0, le=300, description="сколько ждать исхода команды, секунд")
     batch_max: int = Field(default=500, ge=1, le=10_000, description="наибольшая пачка записей одной транзакции")
     transaction_timeout: float = Field(
@@ -88,6 +103,9 @@ class Settings(BaseSettings):
     )
     session_timeout: float = Field(
         default=6.0, ge=6, le=300, description="через сколько партиции умершей копии отдаются другим, секунд"
+    )
+    lag_limit: int = Field(
+        default=10_000, ge=1, le=100_000_000, description="при каком числе непрочитанных записей служба не готова"
     )
     database_pool: int = Field(default=10, ge=1, le=100, description="наибольшее число соединений с базой на службу")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="подробность журнала")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import ChainMap, OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from pydantic import BaseModel
 
 from schemas.envelope import Envelope
 from services.runtime.dead_letters import FAILED, described
 from services.runtime.decider import WORLD, Agenda, Decider, UnknownEvent
-from services.runtime.store import DeciderStore, Kept, Quarantined, Stored
+from services.runtime.store import DeciderStore, Held, Kept, Place, Quarantined, Stored
 
 CACHED_STATES = 20_000
 
@@ -42,12 +43,15 @@ class States:
         decider: Decider,
         store: DeciderStore,
         partition: int,
+        held: Held,
         quarantined: set[str],
         limit: int = CACHED_STATES,
     ) -> None:
         self._decider = decider
         self._store = store
         self._partition = partition
+        self.held = held
+        """As what is stored was left: all that is loaded is loaded under it."""
         self._quarantined = quarantined
         self._broken: list[tuple[str, Exception]] = []
         self._limit = limit
@@ -59,7 +63,7 @@ class States:
 
     async def open(self) -> None:
         """Load the world."""
-        for key, state in (await self._decoded(await self._store.world(self._partition))).items():
+        for key, state in (await self._decoded(await self._store.world(self._partition, self.held))).items():
             if state is not None:
                 self._world[key] = state
 
@@ -68,7 +72,7 @@ class States:
         missing = sorted({key for key in keys if not self._known(key)})
         if not missing:
             return
-        states = await self._decoded(await self._store.states(self._partition, missing))
+        states = await self._decoded(await self._store.states(self._partition, missing, self.held))
         for key in missing:
             if key not in self.changed:
                 self._cache[key] = states.get(key)
@@ -82,7 +86,7 @@ class States:
         stale = [
             key for key, state in stored.items() if state.version != decider.state_version and decider.remembered(key)
         ]
-        histories = await self._store.kept(self._partition, stale) if stale else {}
+        histories = await self._store.kept(self._partition, stale, self.held) if stale else {}
         for key, state in stored.items():
             try:
                 if key in histories:
@@ -128,6 +132,13 @@ class States:
         self._cache.move_to_end(key)
         return state
 
+    def agenda_of(self, key: str) -> Iterable[Agenda]:
+        """The agenda of a state that is here, as it will be stored; raises `Needs` when it is not here."""
+        state = self.get(key)
+        if key in self.agenda:
+            return self.agenda[key]
+        return () if state is None else self._decider.agenda(key, state)
+
     def view(self, keys: Iterable[str], over: Mapping[str, BaseModel | None] | None = None) -> Mapping[str, BaseModel]:
         """The states of these keys, and the world; a key without a state is absent."""
         lacking = [key for key in keys if not self._known(key)]
@@ -156,8 +167,9 @@ class States:
         self.agenda.pop(key, None)
         self._cache.pop(key, None)
 
-    def saved(self) -> None:
-        """What was changed is stored now."""
+    def saved(self, place: Place) -> None:
+        """What was changed is stored now, at this place."""
+        self.held = replace(self.held, serial=place.serial)
         for key, state in self.changed.items():
             if not key.startswith(WORLD):
                 self._cache[key] = state

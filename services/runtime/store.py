@@ -41,6 +41,15 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """A partition as its owner left it. Whoever decides by what it reads says so: tables may be dropped, restored or taken
+    over at any moment, and a message that is merely not there yet must not be taken for unknown."""
+
+    owner: str
+    serial: int
+
+
+@dataclass(frozen=True, slots=True)
 class Stored:
     """A state as stored."""
 
@@ -126,7 +135,10 @@ class Changes:
 
 
 class DeciderStore(Protocol):
-    """Everything raises `StoreError` when the store does not answer."""
+    """Everything raises `StoreError` when the store does not answer.
+
+    Reads with `held` look at the partition's position in the same statement, and raise `OwnershipLost` where it is not as
+    its owner left it; without, they are for those who only look."""
 
     async def claim(self, partition: int, owner: str) -> Place:
         """Take the partition over: from now on no earlier owner stores anything. Returns what is stored."""
@@ -134,12 +146,12 @@ class DeciderStore(Protocol):
     async def wipe(self, partition: int, owner: str) -> Place:
         """Forget all of the partition but its owner; raises `OwnershipLost`."""
 
-    async def states(self, partition: int, keys: Sequence[str]) -> dict[str, Stored]: ...
+    async def states(self, partition: int, keys: Sequence[str], held: Held | None = None) -> dict[str, Stored]: ...
 
-    async def world(self, partition: int) -> dict[str, Stored]:
+    async def world(self, partition: int, held: Held | None = None) -> dict[str, Stored]:
         """The states whose keys begin with `world/`."""
 
-    async def kept(self, partition: int, keys: Sequence[str]) -> dict[str, list[Kept]]:
+    async def kept(self, partition: int, keys: Sequence[str], held: Held | None = None) -> dict[str, list[Kept]]:
         """What the keys remember, in order."""
 
     async def agenda(
@@ -149,12 +161,13 @@ class DeciderStore(Protocol):
         until: datetime | None,
         after: tuple[datetime, str, str] | None,
         limit: int,
+        held: Held | None = None,
     ) -> list[AgendaEntry]:
         """Entries up to `until` (inclusive) and beyond `after` (exclusive) in the order of (`at`, `item`, key)."""
 
-    async def quarantined(self, partition: int) -> list[Quarantined]: ...
+    async def quarantined(self, partition: int, held: Held | None = None) -> list[Quarantined]: ...
 
-    async def parked(self, partition: int, key: str) -> list[Kept]: ...
+    async def parked(self, partition: int, key: str, held: Held | None = None) -> list[Kept]: ...
 
     async def save(self, changes: Changes) -> None:
         """Store, and move the position from `old` to `new`; raises `OwnershipLost`, and then nothing is stored."""

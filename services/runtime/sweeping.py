@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Iterable
 from datetime import datetime
 from heapq import heapify, heappop, heappush
 
-from services.runtime.decider import Agenda, Decider, Sweep
+from services.runtime.decider import Agenda, Sweep
 from services.runtime.states import States
 from services.runtime.store import AgendaEntry, DeciderStore
 
@@ -23,10 +23,7 @@ class Sweeping:
     Whatever the pages and transactions, the same entries come in the same order.
     """
 
-    def __init__(
-        self, decider: Decider, store: DeciderStore, states: States, partition: int, sweep: Sweep, after: Place | None
-    ) -> None:
-        self._decider = decider
+    def __init__(self, store: DeciderStore, states: States, partition: int, sweep: Sweep, after: Place | None) -> None:
         self._store = store
         self._states = states
         self._partition = partition
@@ -39,7 +36,9 @@ class Sweeping:
     async def entries(self) -> AsyncGenerator[AgendaEntry, None]:
         """After each entry, say `changed` with the keys that it changed, before asking for the next."""
         while True:
-            page = await self._store.agenda(self._partition, self._sweep.name, self._sweep.until, self._after, PAGE)
+            page = await self._store.agenda(
+                self._partition, self._sweep.name, self._sweep.until, self._after, PAGE, self._states.held
+            )
             self._bound = page[-1].order() if len(page) == PAGE else None
             await self._states.ensure(one.key for one in page)
             self._dirty = set(self._states.changed)
@@ -63,8 +62,7 @@ class Sweeping:
 
     def _push(self, keys: Iterable[str]) -> None:
         for key in keys:
-            state = self._states.get(key)
-            for entry in () if state is None else self._decider.agenda(key, state):
+            for entry in self._states.agenda_of(key):
                 order = (entry.at, entry.item, key)
                 if entry.name == self._sweep.name and self._within(order):
                     heappush(self._heap, (order, entry))
@@ -80,5 +78,4 @@ class Sweeping:
         if key not in self._dirty:
             return True
         await self._states.ensure([key])
-        state = self._states.get(key)
-        return state is not None and entry in tuple(self._decider.agenda(key, state))
+        return entry in tuple(self._states.agenda_of(key))

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from services.runtime.dead_letters import described
 from services.runtime.health import Health
 
 logger = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ async def end_task(task: asyncio.Task[Any], seconds: float = CANCEL_S) -> bool:
     with suppress(asyncio.CancelledError):
         error = task.exception()
         if error is not None:
-            logger.error("%s ended with %r", task.get_name(), error)
+            logger.error("%s ended with %s", task.get_name(), described(error))
     return True
 
 

@@ -110,8 +110,8 @@ class Transactions:
             cursor=unfinished,
         )
         await self._store.save(changes)
-        self._states.saved()
         self.place = changes.stored_place
+        self._states.saved(self.place)
 
     def _offsets(self, positions: Sequence[Position]) -> dict[str, int]:
         offsets = dict(self.place.offsets)
@@ -153,7 +153,6 @@ class Transactions:
 def _marked(spoken: Spoken, unfinished: Cursor | None) -> Outgoing:
     """The record with its cause in the headers; where its input goes on in the next transaction, with its place too."""
     cause = spoken.cause
-    if unfinished is None or unfinished.offset != cause.offset:
-        cause = replace(cause, more=None)
-    headers = {**spoken.outgoing.headers, **cause.to_headers()}
+    goes_on = unfinished is not None and unfinished.offset == cause.offset
+    headers = {**spoken.outgoing.headers, **cause.to_headers(goes_on=goes_on)}
     return replace(spoken.outgoing, headers=headers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import AsyncExitStack
+from datetime import datetime
 from importlib.metadata import version
 
 from prometheus_client import Gauge
@@ -13,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from schemas import topics
 from services.runtime import installation, process
 from services.runtime.appender import Appender
-from services.runtime.database import create_engine, wait_for_database
+from services.runtime.database import DatabaseProbe, create_engine, wait_for_database
 from services.runtime.decider_loop import DeciderRunner
 from services.runtime.gate import StoredWaiter
 from services.runtime.http import Check, health_of, serve
@@ -23,17 +24,19 @@ from services.runtime.store import StoreError
 from services.runtime.transaction import Limits
 from services.sla.api import make_app
 from services.sla.decider import Sla
-from services.sla.store import SCHEMA, Reader, make_store, waiting_for_a_year
+from services.sla.store import SCHEMA, Reader, make_store, running_deadlines, waiting_for_a_year
 from services.sla.ticks import Ticker, agenda_of
 
 logger = logging.getLogger(__name__)
 
 COUNT_EVERY_S = 15.0
 _waiting = Gauge("otklik_sla_deadlines_waiting", "Deadlines that wait for a calendar year", ("authority",))
+_open = Gauge("otklik_sla_deadlines_open", "Deadlines that are running, of all replicas together")
 
 
-class YearAlarm:
-    """Tells of deadlines that nobody can compute until a calendar year is given: in health, in metrics, in the log.
+class DeadlineCounts:
+    """Tells how many deadlines run, and of those that nobody can compute until a calendar year is given: in health, in
+    metrics, in the log.
 
     The service stays ready: all other deadlines run on, and it is workflow that takes the amendment.
     """
@@ -46,9 +49,11 @@ class YearAlarm:
         while True:
             try:
                 found = await waiting_for_a_year(self._engine)
+                running = await running_deadlines(self._engine)
             except StoreError as error:
-                logger.warning("alarm of years: %s", error)
+                logger.warning("counting deadlines: %s", error)
             else:
+                _open.set(running)
                 for authority in {*found, *self._told}:
                     _waiting.labels(authority).set(found.get(authority, 0))
                 if found and found != self._told:
@@ -88,17 +93,23 @@ async def run(settings: Settings, port: int) -> None:
             limits=Limits(batch_max=settings.batch_max),
         )
 
-        def owned() -> list[int]:
-            return [int(name) for name, one in runner.health.partitions.items() if one.state == "running"]
+        runner.health.lag_limit = settings.lag_limit
+
+        def owned() -> dict[int, datetime | None]:
+            return {int(name): one.at for name, one in runner.health.partitions.items() if one.state == "running"}
 
         reader = Reader(store, decider, waiter, settings.partitions)
-        alarm = YearAlarm(engine)
+        counts = DeadlineCounts(engine)
         ticker = Ticker(agenda_of(store), appender, clock, owned)
-        app = make_app(settings, lambda: reader, health_of(runner.health, alarm.check))
+        app = make_app(
+            settings,
+            lambda: reader,
+            health_of(runner.health, counts.check, ticker.checks, database=DatabaseProbe(engine)),
+        )
         await process.first_to_end(
             process.stopped_in_order(runner.run(), runner.stop),
             ticker.run(),
-            alarm.run(),
+            counts.run(),
             serve(app, settings, port),
         )
 

@@ -96,11 +96,11 @@ def make_app(
 
     @app.post("/v1/deadlines/calculate", summary="Сроки от названных моментов; ничего не хранит", response_model=Answer)
     async def calculated(question: Question, actor: CurrentActor) -> Answer:
-        law = _law(await _directory(reader(), question.authority, actor), question)
+        directory = await _directory(reader(), question.authority, actor)
         try:
-            return calculate(law, question)
+            return calculate(_law(directory, question), question)
         except YearMissing as missing:
-            raise _year_unknown(missing.unknown.year) from None
+            raise _year_unknown(directory, missing.unknown.year) from None
 
     @app.get("/v1/calendars/{authority}/{year}", summary="Рабочий календарь года")
     async def calendar(authority: Slug, year: Annotated[int, Path(ge=1, le=9999)], actor: CurrentActor) -> CalendarYear:
@@ -108,7 +108,7 @@ def make_app(
         try:
             return CalendarYear.model_validate(year_summary(authority, directory.working_schedule, year))
         except YearUnknown:
-            raise problems.not_found(f"Производственный календарь на {year} год не задан.") from None
+            raise problems.not_found(_no_calendar(directory, year) + ".") from None
 
     return app
 
@@ -159,9 +159,15 @@ def _law(directory: Directory, question: Question) -> Law:
         ) from None
 
 
-def _year_unknown(year: int) -> ProblemError:
+def _no_calendar(directory: Directory, year: int) -> str:
+    known = sorted(entry.year for entry in directory.years)
+    given = f" (заданы годы {known[0]}–{known[-1]})" if known else ""
+    return f"Производственный календарь на {year} год не задан{given}"
+
+
+def _year_unknown(directory: Directory, year: int) -> ProblemError:
     detail = (
-        f"Производственный календарь на {year} год не задан: срок нельзя вычислить, а угадывать его нельзя. "
+        f"{_no_calendar(directory, year)}: срок нельзя вычислить, а угадывать его нельзя. "
         "Задайте год поправкой (otklik law apply)."
     )
     errors: dict[str, Any] = {"errors": (Fault(pointer="/facts", detail=f"нужен календарь на {year} год"),)}

@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 
 from regulations.model import Clock
 from schemas.ids import Slug
+from schemas.instants import Instant
 from services.sla.explanations import explain
 from services.sla.law import Law
 from services.sla.terms import Circumstances, Term, Unknown, has, rule_of, term
@@ -38,19 +39,21 @@ class Fact(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     milestone: Milestone
-    at: AwareDatetime
+    at: Instant
 
 
 class Question(BaseModel):
-    """`regulation` None: the one in force today. `reduced` is ignored where no reduced term exists (reading 17).
+    """`regulation` None: the one in force when the first of the facts happened. `reduced` is ignored where no reduced term
+    exists (reading 17).
 
-    `received` is `detected` where it is not given, and the other way round.
+    `received` is `detected` where it is not given, and the other way round; a detection later than its own receipt counts
+    from the receipt (reading 2).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     authority: Slug
     regulation: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,60}$")] | None = None
-    reduced: bool | None = None
+    reduced: Annotated[bool, Field(strict=True)] | None = None
     facts: Annotated[list[Fact], Field(min_length=1, max_length=1000)]
 
 
@@ -96,8 +99,7 @@ def calculate(law: Law, question: Question) -> Answer:
 
 def _terms(law: Law, facts: list[Fact], reduced: bool) -> Iterator[Term]:
     last = {fact.milestone: fact.at for fact in facts}
-    detected = last.get("detected", last.get("received"))
-    received = last.get("received", detected)
+    detected, received = _beginning(facts)
     answer_due: datetime | None = None
     if detected is not None and received is not None:
         for rule in ("route", "answer", "draft"):
@@ -117,6 +119,18 @@ def _terms(law: Law, facts: list[Fact], reduced: bool) -> Iterator[Term]:
         # Reading 13: the cap holds while the answer is open.
         cap = answer_due if not any(one <= at for one in answered) else None
         yield _term(law, rule, at, Circumstances(reduced, answer_due=cap))
+
+
+def _beginning(facts: list[Fact]) -> tuple[datetime | None, datetime | None]:
+    """When the message was detected and received, of several the last; `facts` are in order of time."""
+    detections = [fact.at for fact in facts if fact.milestone == "detected"]
+    receipts = [fact.at for fact in facts if fact.milestone == "received"]
+    if not detections or not receipts:
+        known = max((*detections, *receipts), default=None)
+        return known, known
+    # A detection whose own receipt is not among the facts is bounded by nothing.
+    bounded = len(receipts) >= len(detections)
+    return min(detections[-1], receipts[-1]) if bounded else detections[-1], receipts[-1]
 
 
 def answered_first(facts: list[Fact]) -> datetime:

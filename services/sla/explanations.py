@@ -61,6 +61,7 @@ NOTES = {
     10: "сокращённый срок назван без числа: остаётся обычный",
     13: "размещение – не позднее срока ответа, пока ответ не дан",
     15: "если последний день – выходной, то последний рабочий день перед ним",
+    17: "сокращённого срока здесь нет: признак не учитывается",
 }
 """What the readings of `regulations.md` say, in one line; an act's own note goes before."""
 
@@ -130,7 +131,13 @@ def _applied(law: Law, found: Term) -> list[int]:
     if found.cap_at is not None:
         applied.append(13)
     if found.unnumbered:
-        applied.append(10)
+        applied.append(17 if law.act.reducing.source == "none" else 10)
+    if any(
+        note.reading == 8 and note.paragraph and found.paragraph in note.paragraph.split(", ")
+        for note in law.act.readings
+    ):
+        # A paragraph that refers to the wrong one (nenets 17).
+        applied.append(8)
     return applied
 
 

@@ -94,41 +94,38 @@ def fold(said: Said | None, event: Envelope) -> Said:
         # A word on a deadline that never was (`excuse-ignored`) bears no number, and leaves nothing behind.
         return said
     known = said.deadlines.get(key)
-    now = _after(known, data, event).model_copy(update={"count": event.sequence})
+    if known is None and TYPES[event.type] != "set":
+        raise ValueError(f"{event.type} о сроке {key}, который не был установлен")
+    known = known or Spoken(data=data)
+    now = known.model_copy(update={"count": event.sequence, **_changes(known, data, event)})
     others = {one: held for one, held in said.waiting.items() if one != key}
     return said.model_copy(update={"deadlines": said.deadlines | {key: now}, "waiting": others})
 
 
-def _after(known: Spoken | None, data: DeadlineData, event: Envelope) -> Spoken:
-    kind = TYPES[event.type]
-    if known is None:
-        if kind != "set":
-            raise ValueError(f"{event.type} о сроке {data.deadline_id}, который не был установлен")
-        return Spoken(data=data)
+def _changes(known: Spoken, data: DeadlineData, event: Envelope) -> dict[str, object]:
+    """What the event makes of a deadline, but for its number."""
     # Later words repeat the deadline without its explanation, which `set` and `moved` gave.
     kept = data if data.explanation else data.model_copy(update={"explanation": known.data.explanation})
-    match kind:
-        case "set":
-            return known
+    match TYPES[event.type]:
+        case "set" | "excuse-ignored":
+            return {}
         case "moved":
             again = data.warn_at is not None and data.warn_at > event.time and data.due_at != known.data.due_at
-            return known.model_copy(update={"data": kept, "warned": known.warned and not again})
+            return {"data": kept, "warned": known.warned and not again}
         case "approaching":
-            return known.model_copy(update={"warned": True})
+            return {"warned": True}
         case "met":
-            return known.model_copy(update={"data": kept, "state": "met", "fulfilled": True})
+            return {"data": kept, "state": "met", "fulfilled": True}
         case "breached":
-            return known.model_copy(update={"data": kept, "state": "breached"})
+            return {"data": kept, "state": "breached"}
         case "met-late":
             if known.state == "excused":
-                return known.model_copy(update={"fulfilled": True})
-            return known.model_copy(update={"data": kept, "state": "met_late", "fulfilled": True})
+                return {"fulfilled": True}
+            return {"data": kept, "state": "met_late", "fulfilled": True}
         case "cancelled":
-            return known.model_copy(update={"data": kept, "state": "cancelled"})
+            return {"data": kept, "state": "cancelled"}
         case "excused":
-            return known.model_copy(update={"data": kept, "state": "excused"})
-        case "excuse-ignored":
-            return known
+            return {"data": kept, "state": "excused"}
 
 
 def _concerns(about: About | None, wanted: About | None) -> bool:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from uuid import UUID, uuid5
 
 from schemas import topics
 from schemas.deadlines import PENDING, About, DeadlineData, Kind, OwedBy, PendingData, cloud_type
 from schemas.envelope import Actor, Envelope
-from schemas.ids import deadline_id
+from schemas.ids import deadline_id, derived_id
 from services.runtime.decider import Output
 from services.sla.said import Said, Spoken, Waiting, fold
 from services.sla.terms import Term, Unknown
@@ -18,14 +17,23 @@ ACTOR = Actor(sub="sla")
 
 
 class Speech:
-    """Collects the records caused by one event. `said` is what was said before, and all that is said here."""
+    """Collects the records caused by one event."""
 
     def __init__(self, said: Said | None, cause: Envelope, subject: str, authority: str) -> None:
-        self.said = said or Said(authority=authority)
         self.outputs: list[Output] = []
+        self._said = said or Said(authority=authority)
+        self._unfolded: list[Envelope] = []
         self._cause = cause
         self._subject = subject
         self._authority = authority
+
+    @property
+    def said(self) -> Said:
+        """What was said so far. Folded when it is asked for: after the last word nobody asks, and a breach has but one."""
+        for envelope in self._unfolded:
+            self._said = fold(self._said, envelope)
+        self._unfolded.clear()
+        return self._said
 
     def begin(
         self, found: Term, owed_by: OwedBy, explanation: tuple[str, ...], regulation: str, about: About | None
@@ -152,11 +160,13 @@ class Speech:
     def _say(
         self, kind: Kind, data: DeadlineData, *, time: datetime | None = None, also_to: OwedBy | None = None
     ) -> None:
+        dropped: dict[str, object] = {}
         if kind not in {"set", "moved"}:
             # `explanation`, and what had changed, stand on `set` and `moved` alone.
-            data = data.model_copy(update={"explanation": (), "previous_due_at": None, "previous_owed_by": None})
+            dropped |= {"explanation": (), "previous_due_at": None, "previous_owed_by": None}
         if kind in {"met", "met-late", "breached", "approaching", "set"}:
-            data = data.model_copy(update={"reason": None})
+            dropped["reason"] = None
+        data = data.model_copy(update=dropped)
         count = self.said.count_of(data.deadline_id) + 1
         self._put(cloud_type(kind), f"{kind}/{count}", data, count, time or self._cause.time, also_to)
 
@@ -174,7 +184,7 @@ class Speech:
         also_to: OwedBy | None = None,
     ) -> None:
         envelope = Envelope(
-            id=str(uuid5(UUID(data.deadline_id), name)),
+            id=derived_id(data.deadline_id, name),
             source=SOURCE,
             type=kind,
             subject=self._subject,
@@ -189,7 +199,7 @@ class Speech:
         self.outputs.append(Output(topics.DEADLINES, self._subject, envelope))
         for agency in dict.fromkeys(who.agency for who in (data.owed_by, also_to) if who and who.agency):
             self.outputs.append(Output(topics.assignments(self._authority, agency), self._subject, envelope))
-        self.said = fold(self.said, envelope)
+        self._unfolded.append(envelope)
 
 
 def _dumped(data: DeadlineData | PendingData) -> dict[str, object]:

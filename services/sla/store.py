@@ -20,7 +20,7 @@ from services.runtime.postgres_positions import transaction
 from services.runtime.postgres_store import PostgresStore
 from services.runtime.states import fold
 from services.runtime.store import DeciderStore, Stored
-from services.sla.decider import WAITING, Sla
+from services.sla.decider import DUE, WAITING, Sla
 from services.sla.state import AUTHORITY, MESSAGE, Subject
 
 AT_LEAST_SECONDS = 5.0
@@ -86,6 +86,13 @@ class Reader:
         # Another version's state stays until it is touched: a reader folds it anew and stores nothing.
         kept = await self._store.kept(partition, [key])
         return fold(self._decider, key, kept[key])
+
+
+async def running_deadlines(engine: AsyncEngine) -> int:
+    """How many deadlines are open and known by their instant, of all partitions. Raises `StoreError`."""
+    async with transaction(engine, "counting what runs") as connection:
+        rows = await connection.execute(text(f"SELECT count(*) FROM {SCHEMA}.agenda WHERE name = :due"), {"due": DUE})
+        return int(rows.scalar_one())
 
 
 async def waiting_for_a_year(engine: AsyncEngine) -> dict[str, int]:

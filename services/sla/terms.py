@@ -44,7 +44,8 @@ class Term:
     reduced: bool = False
     joint: bool = False
     unnumbered: bool = False
-    """The message is reduced, but the act gives no number (reading 10): the standard term stays."""
+    """The message is said to be reduced, but the act gives no number (reading 10) or knows no reduced term at all
+    (reading 17): the standard term stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ def _computed(law: Law, rule: Rule, name: str, starts_at: datetime, circumstance
         amendments=(),
         length=length,
         reduced=reduced,
-        unnumbered=circumstances.reduced and name in REDUCIBLE and not reduced and law.act.reducing.source != "none",
+        unnumbered=circumstances.reduced and name in REDUCIBLE and not reduced,
     )
     if rule.before is not None:
         return _before(law, rule, found, circumstances)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -21,6 +21,7 @@ from services.runtime.appender import Overloaded
 from services.runtime.clock import Clock
 from services.runtime.gate import Appending
 from services.runtime.headers import CONTENT_TYPE_HEADER
+from services.runtime.http import Check
 from services.runtime.log import LogError, Outgoing
 from services.runtime.store import StoreError
 from services.sla.decider import DUE, WARN
@@ -31,6 +32,8 @@ AT_LEAST_EVERY = timedelta(minutes=1)
 """While anything is open, whatever our own clock thinks of what is due."""
 WHEN_IDLE = timedelta(hours=1)
 """While nothing is open: the end of a report's period is told by `reached` too."""
+STANDS = timedelta(minutes=4)
+"""While anything is open a `reached` comes every minute: when several fail to, time stands still."""
 LOOK_S = 1.0
 """How often, in real seconds, the agenda is looked at: the longest that a tick may come late."""
 FIRST_REPEAT = timedelta(seconds=2)
@@ -57,7 +60,7 @@ class _Ticked:
 
 
 class Ticker:
-    """Ticks the partitions that this replica owns; `owned` says which are. With a simulated clock only what is due is
+    """Ticks the partitions that this replica owns; `owned` says which are, and which time each has reached. With a simulated clock only what is due is
     ticked, since `otklik clock` ticks at every move."""
 
     def __init__(
@@ -65,7 +68,7 @@ class Ticker:
         agenda: Callable[[int], Awaitable[datetime | None]],
         appender: Appending,
         clock: Clock,
-        owned: Callable[[], Iterable[int]],
+        owned: Callable[[], Mapping[int, datetime | None]],
     ) -> None:
         self._agenda = agenda
         self._appender = appender
@@ -73,6 +76,8 @@ class Ticker:
         self._owned = owned
         self._ticked: dict[int, _Ticked] = {}
         self._due: dict[int, datetime | None] = {}
+        self._reached: dict[int, tuple[datetime | None, float]] = {}
+        """Which time each partition has reached, and since when, by the clock that only goes forward."""
         self._ahead = timedelta(0)
         """How far the log's clock is ahead of ours, as the stamp of the last tick told."""
 
@@ -92,13 +97,40 @@ class Ticker:
 
     async def look(self) -> int:
         """Tick every partition that needs it. Returns how many it were. Raises `LogError`, `StoreError`, `Overloaded`."""
-        owned = frozenset(self._owned())
+        owned = self._owned()
+        self._note(owned)
         self._ticked = {number: ticked for number, ticked in self._ticked.items() if number in owned}
         self._due = {number: await self._agenda(number) for number in sorted(owned)}
         wanted = {number: why for number, due_at in self._due.items() if (why := self._why(number, due_at)) is not None}
         for number, why in wanted.items():
             await self._tick(number, self._due[number], why)
         return len(wanted)
+
+    def _note(self, owned: Mapping[int, datetime | None]) -> None:
+        now = asyncio.get_running_loop().time()
+        before = self._reached
+        self._reached = {
+            number: before[number] if number in before and before[number][0] == at else (at, now)
+            for number, at in owned.items()
+        }
+
+    def standing(self) -> list[int]:
+        """Partitions in which something is open and no `reached` has come for too long: nothing of them can be breached,
+        whatever the clocks say."""
+        limit = asyncio.get_running_loop().time() - STANDS.total_seconds()
+        return [
+            number
+            for number, (at, since) in self._reached.items()
+            if self._due.get(number) is not None and since < limit and (at is None or self.now() - at > STANDS)
+        ]
+
+    def checks(self) -> dict[str, Check]:
+        """A line of `/readyz`."""
+        standing = self.standing()
+        detail = "; ".join(f"партиция {number}: с {self._reached[number][0] or 'начала'}" for number in standing)
+        return {
+            "time": Check(ok=not standing, detail=f"время стоит, а сроки открыты: {detail}" if standing else "идёт")
+        }
 
     def now(self) -> datetime:
         """The time of the log, as far as we can tell."""

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from schemas import topics
 from services.runtime import installation, process
 from services.runtime.appender import Appender
-from services.runtime.database import create_engine, wait_for_database
+from services.runtime.database import DatabaseProbe, create_engine, wait_for_database
 from services.runtime.decider_loop import DeciderRunner
 from services.runtime.gate import StoredWaiter
 from services.runtime.http import Check, health_of, serve
@@ -37,11 +37,13 @@ async def run(settings: Settings, port: int) -> None:
         await wait_for_database(engine)
         await upgrade(engine, SCHEMA)
         decider = WorkflowDecider()
-        store = make_store(engine)
         appender = Appender(log, clock)
         await appender.start()
         stack.push_async_callback(appender.stop)
         waiter = await stack.enter_async_context(StoredWaiter(settings.postgres, SCHEMA, topics.INBOX))
+        reads = WorkflowReads(engine)
+        commands = CommandGate(appender, waiter, reads, clock, settings.outcome_timeout)
+        store = make_store(engine, written=commands.hand_over)
         runner = DeciderRunner(
             decider,
             log,
@@ -50,13 +52,13 @@ async def run(settings: Settings, port: int) -> None:
             code_version=version("otklik"),
             limits=Limits(batch_max=settings.batch_max),
         )
-        reads = WorkflowReads(engine)
+        runner.health.lag_limit = settings.lag_limit
 
         async def new_agency(authority: str, agency: str) -> None:
             await installation.ensure_agencies(settings, [(authority, agency)])
 
         parts = Parts(
-            CommandGate(appender, waiter, reads, clock, settings.outcome_timeout),
+            commands,
             AmendmentGate(log, waiter, reads, clock, settings.outcome_timeout),
             MessageReader(store, decider, waiter, settings.partitions),
             reads,
@@ -73,7 +75,7 @@ async def run(settings: Settings, port: int) -> None:
                 "warm": warm.check(),
             } | {f"doors: {name}": Check(ok=one.ok, detail=one.detail) for name, one in doors.health.checks().items()}
 
-        app = make_app(settings, lambda: parts, health_of(runner.health, more))
+        app = make_app(settings, lambda: parts, health_of(runner.health, more, database=DatabaseProbe(engine)))
         await process.first_to_end(
             warm.run(),
             DueFollower(log, engine, settings.partitions).run(),

@@ -11,10 +11,11 @@ from uuid import UUID
 
 from fastapi import FastAPI, Header, Query, Request
 from fastapi.middleware.cors import CORSMiddleware
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict
 
 from schemas.envelope import Actor
 from schemas.ids import Slug
+from schemas.instants import Instant
 from schemas.messages import MessageStatus, MessageView, Page
 from schemas.outcomes import Accepted, Fault
 from services.runtime import problems
@@ -22,11 +23,12 @@ from services.runtime.http import After, CurrentActor, Health, Limit, create_app
 from services.runtime.settings import Settings
 from services.runtime.tokens import Verifier
 from services.workflow import authorities, guards, views
+from services.workflow.doors import agency_system
 from services.workflow.gate import AmendmentGate, CommandGate
 from services.workflow.reads import MessageReader
-from services.workflow.shapes import Shaped, Shapeless, body_schema, shaped
+from services.workflow.shapes import Shaped, Shapeless, UnknownReport, body_schema, shaped
 from services.workflow.state import Message
-from services.workflow.store import Wanted, WorkflowReads, cursor, from_cursor
+from services.workflow.store import StoredOutcome, Wanted, WorkflowReads, cursor, from_cursor
 
 Key = Annotated[UUID | None, Header(alias="Idempotency-Key", description="command_id; без него создаётся")]
 AtLeast = Annotated[int | None, Query(ge=1, description="Ждать до 5 с, пока сообщение не дойдёт до этого sequence")]
@@ -83,7 +85,7 @@ def _read_messages(app: FastAPI, parts: Callable[[], Parts]) -> None:
         authority: Annotated[Slug | None, Query()] = None,
         status: Annotated[MessageStatus | None, Query()] = None,
         agency: Annotated[Slug | None, Query()] = None,
-        due_before: Annotated[AwareDatetime | None, Query(description="С открытым сроком раньше этого")] = None,
+        due_before: Annotated[Instant | None, Query(description="С открытым сроком раньше этого")] = None,
         limit: Limit = 100,
         after: After = None,
     ) -> Page:
@@ -109,26 +111,39 @@ def _read_messages(app: FastAPI, parts: Callable[[], Parts]) -> None:
 def _give_commands(app: FastAPI, parts: Callable[[], Parts]) -> None:
     @app.post("/v1/messages/{message_id}/commands", summary="Команда по сообщению", openapi_extra=_body("message"))
     async def command(message_id: UUID, request: Request, actor: CurrentActor, key: Key = None) -> Accepted:
-        given = await _shaped(request, "message", str(message_id), key)
+        given = await _shaped(request, "message", str(message_id), actor, key)
         return await parts().commands.submit(str(message_id), given, actor)
 
     @app.post("/v1/periods/{period_id}/commands", summary="Команда по отчёту за период", openapi_extra=_body("period"))
     async def period_command(period_id: UUID, request: Request, actor: CurrentActor, key: Key = None) -> Accepted:
-        given = await _shaped(request, "period", str(period_id), key)
+        given = await _shaped(request, "period", str(period_id), actor, key)
         return await parts().commands.submit(str(period_id), given, actor)
 
     @app.get("/v1/commands/{command_id}", summary="Что стало с командой", response_model_exclude_none=True)
     async def command_status(command_id: UUID, actor: CurrentActor) -> CommandStatus:
         asked = str(command_id)
         outcome = await parts().reads.outcome_of(asked)
-        if outcome is not None and outcome.sub == actor.sub:
+        if outcome is not None and await _may_know(parts(), outcome, actor):
             told = outcome.body if outcome.accepted else outcome.body["problem"]
             return CommandStatus(command_id=asked, status="accepted" if outcome.accepted else "refused", outcome=told)
         if outcome is None:
             given_by = parts().commands.given_by(asked) or await parts().reads.pending_sub(asked)
             if given_by == actor.sub:
                 return CommandStatus(command_id=asked, status="pending")
-        raise problems.not_found("Такой команды нет или подали её не вы.")
+        raise problems.not_found("Такой команды нет или она вам не доступна.")
+
+
+async def _may_know(parts: Parts, outcome: StoredOutcome, actor: Actor) -> bool:
+    """Who gave the command; executors, what their agency's system gave by its topic; who reads every message of the
+    authority, whatever was given about one."""
+    if outcome.sub == actor.sub:
+        return True
+    if "executor" in actor.roles and actor.agency is not None:
+        return outcome.sub in {agency_system(authority, actor.agency) for authority in actor.authorities}
+    if guards.READERS.isdisjoint(actor.roles) or outcome.subject is None:
+        return False
+    found = await parts.reader.message(outcome.subject, None)
+    return found is not None and guards.may_see(found, actor)
 
 
 async def _shown(parts: Parts, message: Message, actor: Actor) -> MessageView:
@@ -139,14 +154,18 @@ def _body(about: Literal["message", "period"]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": body_schema(about)}}}}
 
 
-async def _shaped(request: Request, about: Literal["message", "period"], subject: str, key: UUID | None) -> Shaped:
+async def _shaped(
+    request: Request, about: Literal["message", "period"], subject: str, actor: Actor, key: UUID | None
+) -> Shaped:
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if not (media == "application/json" or media.endswith("+json")):
         raise problems.unsupported("application/json")
     try:
-        given = shaped(await request.body(), about, subject)
+        given = shaped(await request.body(), about, subject, actor.authorities)
     except Shapeless as error:
         raise problems.invalid(error.faults) from None
+    except UnknownReport:
+        raise problems.not_found("Такого отчёта нет или он вам не доступен.") from None
     if key is not None and given.command_id not in (None, key):
         raise problems.invalid([Fault(pointer="/command_id", detail="не тот, что в заголовке Idempotency-Key")])
     return Shaped(given.name, given.data, given.expected_sequence, key or given.command_id)

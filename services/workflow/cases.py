@@ -25,7 +25,7 @@ def propose_case(hearing: MessageHearing, data: ProposeCase) -> None:
 def agree_case(hearing: MessageHearing, data: AgreeCase) -> None:
     case = _case(hearing, data.case_id)
     _stands(case, "proposed", "Кейс уже рассмотрен.")
-    hearing.tell(CaseAgreed(case_id=case.case_id, agency=case.agency))
+    hearing.tell(CaseAgreed(case_id=case.case_id, agency=case.agency, reason=data.reason))
 
 
 def refuse_case(hearing: MessageHearing, data: RefuseCase) -> None:
@@ -43,7 +43,7 @@ def report_case_publication(hearing: MessageHearing, data: ReportCasePublication
 def report_case(hearing: MessageHearing, data: ReportCase) -> None:
     case = _own_case(hearing, data.case_id)
     _stands(case, "published", "Сведения направляются об опубликованном кейсе, и один раз.")
-    hearing.tell(CaseReported(case_id=case.case_id, agency=case.agency))
+    hearing.tell(CaseReported(case_id=case.case_id, agency=case.agency, text=data.text, url=data.url))
 
 
 def _known_to_the_act(hearing: MessageHearing) -> None:

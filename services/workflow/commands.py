@@ -74,8 +74,9 @@ def read(given: Input) -> Command:
     try:
         body = CommandBody.model_validate(envelope.data)
         data = COMMANDS[name].model_validate(body.data)
-    except ValidationError as error:
-        raise Unreadable("invalid-data", str(error)) from None
+    except ValidationError:
+        told = "; ".join(f"{fault.pointer}: {fault.detail}" for fault in _faults(given))
+        raise Unreadable("invalid-data", told) from None
     if body.type != name:
         raise Unreadable("invalid-data", "Тип команды в записи и в её теле различаются.")
     return Command(name, data, envelope.subject, envelope.actor, body.expected_sequence)
@@ -172,10 +173,16 @@ def _to_the_agency(states: Mapping[str, BaseModel], command: Command, outcome: O
 
 
 def refuse(given: Input, reason: str) -> Sequence[Output]:
-    """The refusal of a command that went to the dead letters: the sender hears of every fault of its shape."""
-    name = command_name(given.envelope.type) or given.envelope.type.removeprefix(PREFIX)
-    problem = outcomes.unreadable(reason, _faults(given))
-    return (outcomes.refused(given, name, problem, given.envelope.authority),)
+    """The refusal of a command that went to the dead letters: the sender hears of every fault of its shape, on its agency's
+    topic too where it came from there (only a door names the authority of a command about a message)."""
+    envelope = given.envelope
+    name = command_name(envelope.type) or envelope.type.removeprefix(PREFIX)
+    outcome = outcomes.refused(given, name, outcomes.unreadable(reason, _faults(given)), envelope.authority)
+    agency = envelope.actor.agency if envelope.actor else None
+    shape = COMMANDS.get(name)
+    if agency is None or envelope.authority is None or shape is None or shape.subject != "message":
+        return (outcome,)
+    return (outcome, Output(topics.assignments(envelope.authority, agency), outcome.key, outcome.envelope))
 
 
 def _faults(given: Input) -> Sequence[Fault]:

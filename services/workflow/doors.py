@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from schemas import topics
 from schemas.commands import cloud_type, command_name
-from schemas.envelope import CONTENT_TYPE, Actor, Envelope
+from schemas.envelope import CONTENT_TYPE, Actor, Envelope, Received
 from services.runtime.decider import Unreadable
 from services.runtime.gate import unstorable
 from services.runtime.log import Outgoing, Record
@@ -27,13 +27,18 @@ HEADERS = {"content-type": CONTENT_TYPE}
 MAX_SUB = 200
 
 
+def agency_system(authority: str, agency: str) -> str:
+    """The `sub` of an agency's system that names no person."""
+    return f"agency:{authority}/{agency}"
+
+
 def admitted(record: Record) -> Sequence[Outgoing]:
     """The command as it stands on the inbox, keyed by its message. Raises `Unreadable`."""
     authority, agency = topics.agency_of(record.topic)
     if len(record.value or b"") > topics.MAX_IN_BYTES:
         raise Unreadable("too-large", f"Запись больше {topics.MAX_IN_BYTES} байт.")
     try:
-        given = Envelope.from_bytes(record.value or b"")
+        given = Received.model_validate_json(record.value or b"")
     except ValidationError as error:
         told = "; ".join(f"{fault.pointer}: {fault.detail}" for fault in faults_of(error))
         raise Unreadable("not-a-cloudevent", told) from None
@@ -43,7 +48,7 @@ def admitted(record: Record) -> Sequence[Outgoing]:
     command_id, subject = _uuid(given.id, "id"), _uuid(given.subject, "subject")
     if unfit := unstorable(given.data):
         raise Unreadable("invalid-data", "; ".join(f"{fault.pointer}: {fault.detail}" for fault in unfit))
-    sub = given.actor.sub[:MAX_SUB] if given.actor else f"agency:{authority}/{agency}"
+    sub = given.actor.sub[:MAX_SUB] if given.actor else agency_system(authority, agency)
     if "\0" in sub:
         raise Unreadable("invalid-data", "actor.sub: символ U+0000 недопустим")
     envelope = Envelope(
@@ -54,14 +59,16 @@ def admitted(record: Record) -> Sequence[Outgoing]:
         time=record.stamp,
         authority=authority,
         actor=Actor(sub=sub, roles=("executor",), authorities=(authority,), agency=agency),
-        data=_body(name, given.data, subject),
+        data=_body(name, given, subject),
     )
     return [Outgoing(topics.INBOX, subject.encode(), envelope.to_bytes(), HEADERS)]
 
 
-def _body(name: str, data: dict[str, Any], subject: str) -> dict[str, Any]:
+def _body(name: str, given: Received, subject: str) -> dict[str, Any]:
     """`data` as over HTTP, or the bare data of the type (no command has a field `type` of its own)."""
-    body = data if "type" in data else {"type": name, "data": data}
+    body: dict[str, Any] = given.data if "type" in given.data else {"type": name, "data": given.data}
+    if given.expected_sequence is not None:
+        body = {"expected_sequence": given.expected_sequence} | body
     try:
         return shaped(body, "message", subject).body()
     except Shapeless:

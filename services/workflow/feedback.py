@@ -42,17 +42,26 @@ def excuse_breach(hearing: MessageHearing, data: ExcuseBreach) -> None:
 
 
 def report_shortcoming(hearing: MessageHearing, data: ReportShortcoming) -> None:
-    """To the posts that the act names, by field; where it names none, to whom the coordinator says."""
+    """To the posts that the act names, by field; where it names none, to whom the coordinator says. The act's own word for
+    several posts ("deputies by field") means those of them whose field it is."""
     act, directory = hearing.act, hearing.directory
     if data.agency not in directory.agencies:
         raise guards.invalid("/data/agency", f"Органа «{data.agency}» нет в справочнике.")
     allowed = directory.may_hear_of_shortcomings(act, data.agency)
+    by_field = directory.shortcomings_to(act, data.agency)
+    to = data.to or by_field
     if act.shortcomings is not None and allowed:
+        ranks = {title: [one.post for one in directory.authority.leaders_of(title)] for title in act.shortcomings.to}
+        named = {
+            title: [post for post in posts if post in by_field] or posts
+            for title, posts in ranks.items()
+            if title not in allowed
+        }
+        to = tuple(dict.fromkeys(post for told in to for post in named.get(told, (told,))))
         for number, post in enumerate(data.to):
-            if post not in allowed:
+            if post not in allowed and post not in named:
                 detail = f"О недостатках в работе этого органа сообщают: {'; '.join(allowed)}."
                 raise guards.forbidden(act, act.shortcomings.paragraph, detail, f"/data/to/{number}")
-    to = data.to or directory.shortcomings_to(act, data.agency)
     if not to:
         raise guards.invalid("/data/to", "Нужно указать, кому сообщается о недостатках.")
     hearing.tell(

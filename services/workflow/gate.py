@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
+import structlog
+
 from schemas import topics
 from schemas.commands import cloud_type
 from schemas.envelope import CONTENT_TYPE, Actor, Envelope
@@ -19,8 +21,9 @@ from services.runtime.clock import Clock
 from services.runtime.gate import Appending, StoredWaiter
 from services.runtime.log import Log, Outgoing, Position
 from services.runtime.problems import ProblemError
+from services.runtime.store import Changes
 from services.workflow.shapes import Shaped
-from services.workflow.store import StoredOutcome, WorkflowReads
+from services.workflow.store import StoredOutcome, WorkflowReads, outcomes_of, stored_outcome
 
 SOURCE = "/otklik/workflow/gate"
 HEADERS = {"content-type": CONTENT_TYPE}
@@ -38,6 +41,7 @@ class CommandGate:
         self._clock = clock
         self._seconds = seconds
         self._in_hand: dict[str, str] = {}
+        self._hoped: dict[tuple[int, int], StoredOutcome | None] = {}
 
     async def submit(self, subject: str, command: Shaped, actor: Actor) -> Accepted:
         """Append the command and wait. Raises ProblemError: what the decider refused, 409 for an id that was used in
@@ -56,6 +60,7 @@ class CommandGate:
             data=command.body(),
         )
         outgoing = Outgoing(topics.INBOX, subject.encode(), envelope.to_bytes(), HEADERS)
+        structlog.contextvars.bind_contextvars(command_id=command_id)
         began = time.monotonic()
         self._in_hand[command_id] = actor.sub
         try:
@@ -65,6 +70,14 @@ class CommandGate:
             self._in_hand.pop(command_id, None)
         telemetry.outcome_wait_seconds.labels("workflow").observe(time.monotonic() - began)
         return accepted(outcome)
+
+    def hand_over(self, changes: Changes) -> None:
+        """Called within the save of `changes`: whoever waits here for one of their outcomes need not read it back. The log
+        has them already, so they are final; that they are stored is what the waiter tells."""
+        if self._hoped:
+            for source, envelope in outcomes_of(changes):
+                if (changes.partition, source) in self._hoped:
+                    self._hoped[changes.partition, source] = stored_outcome(envelope)
 
     def given_by(self, command_id: str) -> str | None:
         """Who gave a command that is being waited for just now, here."""
@@ -81,10 +94,15 @@ class CommandGate:
             )
 
     async def _outcome(self, position: Position, command_id: str, subject: str, actor: Actor) -> StoredOutcome:
-        if await self._waiter.reached(position, self._seconds):
-            outcome = await self._reads.outcome_at(position)
-            if outcome is not None:
-                return outcome
+        place = (position.partition, position.offset)
+        self._hoped[place] = None
+        try:
+            if await self._waiter.reached(position, self._seconds):
+                outcome = self._hoped[place] or await self._reads.outcome_at(position)
+                if outcome is not None:
+                    return outcome
+        finally:
+            del self._hoped[place]
         await self._reads.remember_pending(command_id, actor.sub, subject, position)
         raise problems.not_in_time(
             command_id, f"Команда записана, исход пока не известен: GET /v1/commands/{command_id}."

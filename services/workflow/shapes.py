@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 from uuid import UUID
 
@@ -15,7 +17,7 @@ from schemas.outcomes import Fault
 from services.runtime import problems
 from services.runtime.gate import unstorable
 
-_SANE_YEARS = range(1970, 2200)
+_REPORTED_YEARS = range(2020, 2060)
 
 
 class Shapeless(Exception):
@@ -24,6 +26,10 @@ class Shapeless(Exception):
     def __init__(self, faults: list[Fault]) -> None:
         super().__init__("; ".join(f"{fault.pointer}: {fault.detail}" for fault in faults))
         self.faults = faults
+
+
+class UnknownReport(Exception):
+    """Nothing says of which authority and period the command is, and its sender has none with that id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +49,11 @@ class Shaped:
         return body
 
 
-def shaped(raw: bytes | dict[str, Any], about: Literal["message", "period"], subject: str) -> Shaped:
-    """The command in `raw`. Raises `Shapeless` with every fault of the body and of its `data`."""
+def shaped(
+    raw: bytes | dict[str, Any], about: Literal["message", "period"], subject: str, authorities: Sequence[str] = ()
+) -> Shaped:
+    """The command in `raw`. What `data` leaves out of a report's authority and period is found by the `subject` among the
+    sender's `authorities`. Raises `Shapeless` with every fault of the body and of its `data`; `UnknownReport`."""
     try:
         given = json.loads(raw) if isinstance(raw, bytes) else raw
     except (ValueError, RecursionError):
@@ -64,8 +73,11 @@ def shaped(raw: bytes | dict[str, Any], about: Literal["message", "period"], sub
         faults.append(Fault(pointer="/type", detail=f"такой команды для {what} нет"))
     data: Data | None = None
     if shape is not None and isinstance(given.get("data", {}), dict):
+        told = given.get("data", {})
+        if issubclass(shape, PeriodData) and not {"authority", "period"} <= told.keys():
+            told = told | _report_meant(shape, told, subject, authorities)
         try:
-            data = shape.model_validate(given.get("data", {}))
+            data = shape.model_validate(told)
         except ValidationError as error:
             faults += problems.faults_of(error, ("data",))
         else:
@@ -77,14 +89,32 @@ def shaped(raw: bytes | dict[str, Any], about: Literal["message", "period"], sub
 
 def _unfit(data: Data, subject: str) -> list[Fault]:
     found = []
-    published_at = getattr(data, "published_at", None)
-    if published_at is not None and published_at.year not in _SANE_YEARS:
-        found.append(Fault(pointer="/data/published_at", detail="год вне 1970–2199"))
-    if isinstance(data, PeriodData):
-        report = "rating" if "rating" in data.type.split("_") else "summary"
-        if ids.period_id(data.authority, report, data.period) != subject:
-            found.append(Fault(pointer="/data/period", detail="period_id в адресе — другого отчёта"))
+    if isinstance(data, PeriodData) and ids.period_id(data.authority, _report(type(data)), data.period) != subject:
+        found.append(Fault(pointer="/data/period", detail="period_id в адресе — другого отчёта"))
     return found
+
+
+def _report(shape: type[PeriodData]) -> str:
+    return "rating" if "rating" in shape.type.split("_") else "summary"
+
+
+def _report_meant(
+    shape: type[PeriodData], told: dict[str, Any], subject: str, authorities: Sequence[str]
+) -> dict[str, str]:
+    """The authority and the period whose report has the id `subject`. Raises `UnknownReport`."""
+    for authority in authorities:
+        period = _periods(authority, _report(shape)).get(subject)
+        if period is not None and told.get("authority", authority) == authority:
+            return {"authority": authority, "period": told.get("period", period)}
+    raise UnknownReport
+
+
+@lru_cache(maxsize=64)
+def _periods(authority: str, report: str) -> Mapping[str, str]:
+    """Periods by the ids of their reports: an id does not say what it was made of, but there are few to try."""
+    parts = (*(f"{month:02}" for month in range(1, 13)), *(f"Q{quarter}" for quarter in range(1, 5)))
+    periods = (f"{year}-{part}" for year in _REPORTED_YEARS for part in parts)
+    return {ids.period_id(authority, report, period): period for period in periods}
 
 
 def body_schema(about: Literal["message", "period"]) -> dict[str, Any]:
@@ -94,6 +124,8 @@ def body_schema(about: Literal["message", "period"]) -> dict[str, Any]:
 
 def _schema(shape: type[Data]) -> dict[str, Any]:
     data = _inlined(shape.model_json_schema())
+    if issubclass(shape, PeriodData):
+        data["required"] = [name for name in data["required"] if name not in ("authority", "period")]
     return {
         "title": shape.type,
         "type": "object",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,9 +14,10 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from schemas import topics
+from schemas.envelope import Envelope
 from schemas.outcomes import ACCEPTED
 from services.runtime.log import Position
-from services.runtime.postgres_positions import transaction
+from services.runtime.postgres_positions import reading, transaction
 from services.runtime.postgres_store import PostgresStore
 from services.runtime.store import Changes
 from services.workflow.outcomes import FINGERPRINT
@@ -50,12 +51,44 @@ class Wanted:
     after: tuple[datetime, str] | None = None
 
 
-def make_store(engine: AsyncEngine, schema: str = SCHEMA) -> PostgresStore:
-    """The runtime's tables and the derived ones, in the service's schema or in one beside it."""
+_PROJECT = """
+WITH listed AS (
+    INSERT INTO "{schema}".messages (partition, message_id, authority, status, sequence, agencies, received_at)
+    SELECT :partition, new.id, new.authority, new.status, new.sequence,
+        string_to_array(nullif(new.agencies, ''), ','), new.received_at
+    FROM unnest(CAST(:ids AS text[]), CAST(:authorities AS text[]), CAST(:statuses AS text[]),
+        CAST(:sequences AS integer[]), CAST(:agencies AS text[]), CAST(:received AS timestamptz[]))
+        AS new(id, authority, status, sequence, agencies, received_at)
+    ON CONFLICT (message_id) DO UPDATE SET partition = excluded.partition, status = excluded.status,
+        sequence = excluded.sequence, agencies = excluded.agencies
+)
+INSERT INTO "{schema}".outcomes (partition, source, command_id, subject, sub, accepted, at, body)
+SELECT :partition, new.* FROM unnest(CAST(:sources AS bigint[]), CAST(:command_ids AS text[]),
+    CAST(:subjects AS text[]), CAST(:subs AS text[]), CAST(:accepted AS boolean[]),
+    CAST(:ats AS timestamptz[]), CAST(:bodies AS text[])) AS new ON CONFLICT DO NOTHING
+"""
+"""Both tables in one statement: somebody waits for each round trip."""
+
+
+def make_store(
+    engine: AsyncEngine, schema: str = SCHEMA, written: Callable[[Changes], None] = lambda _: None
+) -> PostgresStore:
+    """The runtime's tables and the derived ones, in the service's schema or in one beside it. `written` is told of each
+    save whose rows are written, before it is committed."""
+    projecting = text(_PROJECT.format(schema=schema))
 
     async def project(connection: AsyncConnection, changes: Changes) -> None:
-        await _project_messages(connection, schema, changes)
-        await _project_outcomes(connection, schema, changes)
+        messages = [state for state in changes.states.values() if isinstance(state, Message)]
+        said = outcomes_of(changes)
+        if messages or said:
+            given = {"partition": changes.partition} | _message_columns(messages) | _outcome_columns(said)
+            await connection.execute(projecting, given)
+        if changes.new.at is not None and changes.new.serial % _PRUNE_EVERY_SAVES == 0:
+            await connection.execute(
+                text(f'DELETE FROM "{schema}".outcomes WHERE partition = :partition AND at < :before'),
+                {"partition": changes.partition, "before": changes.new.at - OUTCOMES_KEPT},
+            )
+        written(changes)
 
     async def wipe(connection: AsyncConnection, partition: int) -> None:
         for table in ("messages", "outcomes"):
@@ -66,73 +99,53 @@ def make_store(engine: AsyncEngine, schema: str = SCHEMA) -> PostgresStore:
     return PostgresStore(engine, schema, topics.INBOX, project, wipe)
 
 
-async def _project_messages(connection: AsyncConnection, schema: str, changes: Changes) -> None:
-    messages = [state for state in changes.states.values() if isinstance(state, Message)]
-    if not messages:
-        return
-    await connection.execute(
-        text(
-            f'INSERT INTO "{schema}".messages (partition, message_id, authority, status, sequence, agencies, received_at) '
-            "SELECT :partition, new.id, new.authority, new.status, new.sequence, "
-            "string_to_array(nullif(new.agencies, ''), ','), new.received_at "
-            "FROM unnest(CAST(:ids AS text[]), CAST(:authorities AS text[]), CAST(:statuses AS text[]), "
-            "CAST(:sequences AS integer[]), CAST(:agencies AS text[]), CAST(:received AS timestamptz[])) "
-            "AS new(id, authority, status, sequence, agencies, received_at) "
-            "ON CONFLICT (message_id) DO UPDATE SET partition = excluded.partition, status = excluded.status, "
-            "sequence = excluded.sequence, agencies = excluded.agencies"
-        ),
-        {
-            "partition": changes.partition,
-            "ids": [message.message_id for message in messages],
-            "authorities": [message.authority for message in messages],
-            "statuses": [message.status for message in messages],
-            "sequences": [message.sequence for message in messages],
-            # Slugs hold no comma; PostgreSQL has no arrays of arrays of different lengths.
-            "agencies": [",".join(_issued_to(message)) for message in messages],
-            "received": [message.received_at for message in messages],
-        },
-    )
+def _message_columns(messages: Sequence[Message]) -> dict[str, list[Any]]:
+    return {
+        "ids": [message.message_id for message in messages],
+        "authorities": [message.authority for message in messages],
+        "statuses": [message.status for message in messages],
+        "sequences": [message.sequence for message in messages],
+        # Slugs hold no comma; PostgreSQL has no arrays of arrays of different lengths.
+        "agencies": [",".join(_issued_to(message)) for message in messages],
+        "received": [message.received_at for message in messages],
+    }
+
+
+def _outcome_columns(said: Sequence[tuple[int, Envelope]]) -> dict[str, list[Any]]:
+    rows = [stored_outcome(envelope) for _, envelope in said]
+    return {
+        "sources": [source for source, _ in said],
+        "command_ids": [row.command_id for row in rows],
+        "subjects": [row.subject for row in rows],
+        "subs": [row.sub for row in rows],
+        "accepted": [row.accepted for row in rows],
+        "ats": [envelope.time for _, envelope in said],
+        "bodies": [json.dumps(row.body, ensure_ascii=False) for row in rows],
+    }
 
 
 def _issued_to(message: Message) -> list[str]:
     return sorted({one.agency for one in message.assignments if one.issued_at is not None})
 
 
-async def _project_outcomes(connection: AsyncConnection, schema: str, changes: Changes) -> None:
-    said = [
+def outcomes_of(changes: Changes) -> list[tuple[int, Envelope]]:
+    """The outcomes of a save, each with the offset of its command record on the inbox."""
+    return [
         (one.cause.offset, one.envelope)
         for one in changes.said
         if one.position.topic == topics.OUTCOMES and one.cause is not None and one.cause.topic == topics.INBOX
     ]
-    if said:
-        await connection.execute(
-            text(
-                f'INSERT INTO "{schema}".outcomes (partition, source, command_id, subject, sub, accepted, at, body) '
-                "SELECT :partition, new.* FROM unnest(CAST(:sources AS bigint[]), CAST(:ids AS text[]), "
-                "CAST(:subjects AS text[]), CAST(:subs AS text[]), CAST(:accepted AS boolean[]), "
-                "CAST(:ats AS timestamptz[]), CAST(:bodies AS text[])) AS new ON CONFLICT DO NOTHING"
-            ),
-            {
-                "partition": changes.partition,
-                "sources": [source for source, _ in said],
-                "ids": [str(envelope.data["command_id"]) for _, envelope in said],
-                "subjects": [envelope.subject for _, envelope in said],
-                "subs": [envelope.actor.sub if envelope.actor else None for _, envelope in said],
-                "accepted": [envelope.type == ACCEPTED for _, envelope in said],
-                "ats": [envelope.time for _, envelope in said],
-                "bodies": [json.dumps(_told(envelope.data), ensure_ascii=False) for _, envelope in said],
-            },
-        )
-    if changes.new.at is not None and changes.new.serial % _PRUNE_EVERY_SAVES == 0:
-        await connection.execute(
-            text(f'DELETE FROM "{schema}".outcomes WHERE partition = :partition AND at < :before'),
-            {"partition": changes.partition, "before": changes.new.at - OUTCOMES_KEPT},
-        )
 
 
-def _told(data: Mapping[str, Any]) -> dict[str, Any]:
+def stored_outcome(envelope: Envelope) -> StoredOutcome:
     """The outcome as its sender is told it: the fingerprint is the decider's own."""
-    return {name: value for name, value in data.items() if name != FINGERPRINT}
+    return StoredOutcome(
+        command_id=str(envelope.data["command_id"]),
+        subject=envelope.subject,
+        sub=envelope.actor.sub if envelope.actor else None,
+        accepted=envelope.type == ACCEPTED,
+        body={name: value for name, value in envelope.data.items() if name != FINGERPRINT},
+    )
 
 
 class WorkflowReads:
@@ -205,7 +218,7 @@ class WorkflowReads:
         return [(row.partition, row.message_id, row.received_at) for row in found]
 
     async def _rows(self, query: str, given: Mapping[str, Any]) -> Sequence[Any]:
-        async with transaction(self._engine, "reading") as connection:
+        async with reading(self._engine, "reading") as connection:
             return (await connection.execute(text(query), given)).all()
 
 

@@ -36,8 +36,8 @@ from tests.unit.sla.law import LONG_AGO, amendments
 
 MANY, FEW, AT_ONCE = 1_000_000, 1_000, 50_000
 ROUNDS, WARM_UP = 30, 5
-AIM = 2.0
-PATIENCE_S = 900.0
+AIM, AIM_AT_ONCE_S = 2.0, 30.0
+PATIENCE_S, PATIENCE_AT_ONCE_S = 60.0, 100.0
 PROBES_AT, BURST_AT, BULK_AT = at("2026-11-16 09:00"), at("2026-11-24 10:00"), at("2026-11-30 09:00")
 A_ROUTE = timedelta(minutes=30)
 """Within which a message of this authority is routed: so the probes and the burst are due half an hour later."""
@@ -158,15 +158,18 @@ async def all_at_once(full: Watched) -> Ratio:
     told = envelope(e.Reached(at=reached), reached, "reached-at-once")
     begun = time.perf_counter()
     await full.write([told], range(full.settings.partitions))
-    while len(full.breached) - before < AT_ONCE:
-        assert time.perf_counter() - begun < PATIENCE_S, len(full.breached) - before
+    while len(full.breached) - before < AT_ONCE and time.perf_counter() - begun < PATIENCE_AT_ONCE_S:
         await asyncio.sleep(0.01)
     taken_s = time.perf_counter() - begun
-    bare_s = await bare(full.settings, full.breached[before:])
-    count = len(full.breached) - before
-    what = f"{AT_ONCE:,} deadlines due in one second"
+    fired = full.breached[before:]
+    bare_s = await bare(full.settings, fired)
     return Ratio(
-        what, f"{taken_s:.1f} s, {count / taken_s:.0f}/s", f"{bare_s:.1f} s, {count / bare_s:.0f}/s", bare_s / taken_s
+        f"{AT_ONCE:,} deadlines due in one second, against the same records in bare transactions",
+        f"{len(fired):,} in {taken_s:.1f} s, {len(fired) / taken_s:.0f}/s",
+        f"{bare_s:.1f} s, {len(fired) / bare_s:.0f}/s",
+        bare_s / taken_s,
+        f"all in {AIM_AT_ONCE_S:.0f} s",
+        len(fired) == AT_ONCE and taken_s < AIM_AT_ONCE_S,
     )
 
 

@@ -23,7 +23,7 @@ from services.runtime.child import ChildProcess, answers
 from services.runtime.embedded import EmbeddedKafka, EmbeddedPostgres
 from services.runtime.settings import ENV_PREFIX, Settings, load_settings
 from services.runtime.tokens import Claims, ensure_local_key, local_token
-from tests.conftest import free_port_base
+from tests.ports import free_port_base
 
 TOKEN_TTL = timedelta(hours=2)
 
@@ -106,7 +106,10 @@ class House:
             [sys.executable, "-m", f"services.{service}"],
             run=self.folder / "run",
             log=self.folder / "logs" / f"{name}.log",
-            environment=dict(os.environ) | {ENV_PREFIX + one.upper(): str(values[one]) for one in decided},
+            # One sender here stands for a region's: what is measured is not how he is held back.
+            environment=dict(os.environ)
+            | {ENV_PREFIX + one.upper(): str(values[one]) for one in decided}
+            | {f"{ENV_PREFIX}REQUESTS_PER_SECOND": "0"},
             ready=answers(f"{settings.url(service)}/readyz"),
         )
         self._services[name] = child

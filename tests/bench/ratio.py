@@ -10,12 +10,12 @@ from statistics import median
 @dataclass(frozen=True, slots=True)
 class Ratio:
     """One line. `ours` and `bare` bear their units; only `ratio` may be compared between machines. No `aim`: told for
-    information."""
+    information. No `ratio`: it was not measured, and `ours` says why."""
 
     what: str
     ours: str
     bare: str
-    ratio: float
+    ratio: float | None
     aim: str = ""
     met: bool | None = None
 
@@ -32,7 +32,8 @@ def show(ratios: Iterable[Ratio]) -> None:
     rows = [("what", "ours", "bare", "ratio", "aim", "")]
     for one in ratios:
         met = "" if one.met is None else "met" if one.met else "MISSED"
-        rows.append((one.what, one.ours, one.bare, f"{one.ratio:.2f}", one.aim, met))
+        ratio = "—" if one.ratio is None else f"{one.ratio:.2f}"
+        rows.append((one.what, one.ours, one.bare, ratio, one.aim, met))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.chaos.run import run
+from tests.chaos.run import Asked, run
 
 
-async def test_kills_and_pauses_under_load_lose_nothing_and_repeat_nothing(tmp_path: Path) -> None:
-    report = await run(tmp_path, seed=3, seconds=25, citizens=4)
+async def test_faults_under_load_lose_nothing_and_repeat_nothing(tmp_path: Path) -> None:
+    report = await run(tmp_path, Asked(seed=3, seconds=25, citizens=4))
     assert report.told.acknowledged
     assert sum(report.faults.values()) >= 1
     assert report.violations == []

@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
+from tests.checker.answers import outcomes_agree
+from tests.checker.messages import folded, histories
 from tests.checker.raw_log import Raw, RawLog
 
 M = UUID("26ba15cf-27a3-5393-90f6-7450e2dac5a5")
@@ -163,17 +165,22 @@ def deadlines_final(log: RawLog) -> list[str]:
 def registers_agree(log: RawLog, rows: list[dict[str, Any]]) -> list[str]:
     """5. The register = the fold of the log, to the row: which messages, their agencies, answers and breaches."""
     wanted: dict[str, dict[str, Any]] = {}
+    known = histories(log)
     for _, event in log.json("events"):
-        kind, subject, data = _kind(event), event.get("subject"), event["data"]
+        kind, data = _kind(event), event["data"]
         if not event["type"].startswith("otklik.message."):
             continue
+        subject = event["subject"]
         if kind == "registered":
-            wanted[subject] = {"answered": None, "dismissed": False, "breached": set(), "excused": set()}
+            wanted[subject] = {"answered": None, "breached": set(), "excused": set(), "agencies": set()}
+            wanted[subject] |= {"authority": event["authority"], "text": data["post"]["text"]}
         row = wanted[subject]
         if kind == "published" and data["kind"] == "answer":
             row["answered"] = _at(event["time"])
-        if kind in ("dismissed", "reopened"):
-            row["dismissed"] = kind == "dismissed"
+        if kind == "post-edited":
+            row["text"] = data["post"]["text"]
+        if kind == "assignment-issued":
+            row["agencies"].add(data["agency"])
     for _, event in log.json("deadlines"):
         if event["subject"] in wanted:
             if _kind(event) == "breached":
@@ -191,8 +198,17 @@ def registers_agree(log: RawLog, rows: list[dict[str, Any]]) -> list[str]:
         answered = _at(row["answered_at"]) if row.get("answered_at") else None
         if answered != want["answered"]:
             found.append(f"{row['message_id']}: answered_at {answered}, on the log {want['answered']}")
-        if (row["status"] == "dismissed") != want["dismissed"]:
-            found.append(f"{row['message_id']}: status {row['status']}, dismissed on the log: {want['dismissed']}")
+        message = folded(known[row["message_id"]])
+        of_log = {name: want[name] for name in ("authority", "text")} | {
+            "status": message["status"], "topics": message.get("topics", []), "location": message.get("location"),
+        }  # fmt: skip
+        found += [
+            f"{row['message_id']}: {name} {row.get(name)!r} in its row, on the log {value!r}"
+            for name, value in of_log.items()
+            if row.get(name) != value
+        ]
+        if not set(row["agencies"]) <= want["agencies"] or (want["agencies"] and not row["agencies"]):
+            found.append(f"{row['message_id']}: agencies {row['agencies']}, issued to {sorted(want['agencies'])}")
         excused = len(want["excused"])
         if row["deadlines_excused"] != excused or row["deadlines_breached"] not in (
             len(want["breached"]), len(want["breached"] - want["excused"]),
@@ -203,29 +219,7 @@ def registers_agree(log: RawLog, rows: list[dict[str, Any]]) -> list[str]:
     return found
 
 
-def answers_agree(log: RawLog, answers: Iterable[tuple[str, int, dict[str, Any]]]) -> list[str]:
-    """What clients were told over HTTP (command_id, status, body) against the log."""
-    accepted = {
-        outcome["data"]["command_id"]: outcome["data"]
-        for _, outcome in log.json("outcomes")
-        if outcome["type"] == "otklik.command.accepted.v1" and not outcome["data"].get("repeated")
-    }
-    ids = {event["id"] for _, event in log.json("events")}
-    found: list[str] = []
-    for command, status, body in answers:
-        if status == 200:
-            if command not in accepted:
-                found.append(f"{command}: told accepted, not so on the log")
-            found += [
-                f"{command}: told of event {one['id']}, not on the log"
-                for one in body["events"]
-                if one["id"] not in ids
-            ]
-        elif status in (403, 404, 409, 422) and command in accepted and not body.get("type", "").endswith("reused"):
-            found.append(f"{command}: told refused ({status}), accepted on the log")
-    return found
-
-
 def check_log(log: RawLog, acknowledged: Iterable[str] = ()) -> list[str]:
     """Invariants 1, 2 and 4 at once."""
-    return registered_once(log, acknowledged) + one_outcome(log) + gapless(log) + deadlines_final(log)
+    found = registered_once(log, acknowledged) + one_outcome(log) + outcomes_agree(log)
+    return found + gapless(log) + deadlines_final(log)

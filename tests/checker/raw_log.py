@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -21,7 +22,7 @@ class Raw:
     headers: dict[str, bytes]
     stamp: datetime
 
-    @property
+    @cached_property
     def json(self) -> dict[str, Any]:
         return dict(json.loads(self.value))
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
+from aiokafka.partitioner import murmur2
 
 from services.runtime.appender import Appender, Overloaded
 from services.runtime.broadcast import Broadcast, broadcast
@@ -57,6 +58,8 @@ async def test_keys_go_where_kafkas_own_clients_put_them(rig: Rig) -> None:
         -790332482 & 0x7FFFFFFF,
         275646681,
     ]
+    keys = [bytes(range(250, 250 - length, -1)) for length in range(41)]
+    assert [partition_of(key, 1 << 31) for key in keys] == [murmur2(key) & 0x7FFFFFFF for key in keys]
     appender = Appender(rig.log.inner)
     await appender.start()
     position = await appender.append(Outgoing("inbox", b"foobar", b"", {}))

@@ -7,7 +7,6 @@ import ctypes
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,8 @@ from typing import Any
 import httpx
 import jwt
 
+from tests.ports import free_port_base
+
 OTKLIK = str(Path(sys.executable).parent / "otklik")
 M = uuid.UUID("26ba15cf-27a3-5393-90f6-7450e2dac5a5")
 
@@ -26,30 +27,27 @@ M = uuid.UUID("26ba15cf-27a3-5393-90f6-7450e2dac5a5")
 _libc = ctypes.CDLL(None)
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """A test run that is killed leaves no installation behind: SIGINT reaches it when its parent goes."""
     _libc.prctl(1, int(signal.SIGINT))
 
 
-def free_port_base() -> int:
-    """A base whose ports of the contract are all free just now."""
-    for base in range(21000 + (os.getpid() % 150) * 200, 60000, 200):
-        try:
-            for offset in (1, 2, 3, 4, 32, 92, 93):
-                with socket.socket() as probe:
-                    probe.bind(("127.0.0.1", base + offset))
-        except OSError:
-            continue
-        return base
-    raise RuntimeError("no free ports")
-
-
 class Installation:
-    """`otklik up` in a folder of its own, on ports of its own."""
+    """`otklik up` in a folder of its own, on ports of its own. `claims`: what every token bears beside its own."""
 
-    def __init__(self, folder: Path, *, simulated_now: str | None = None, demo: bool = False, **env: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        simulated_now: str | None = None,
+        demo: bool = False,
+        base: int | None = None,
+        claims: dict[str, Any] | None = None,
+        **env: str,
+    ) -> None:
         self.folder = folder
-        self.base = free_port_base()
+        self.base = base or free_port_base()
+        self._claims = claims or {}
         self.env = os.environ | {"OTKLIK_PORT_BASE": str(self.base), "OTKLIK_DATA": str(folder / "otklik"), **env}
         self._arguments = ["up"] + (["--demo"] if demo else [])
         if simulated_now:
@@ -59,7 +57,7 @@ class Installation:
 
     @property
     def bootstrap(self) -> str:
-        return f"127.0.0.1:{self.base + 92}"
+        return self.env.get("OTKLIK_KAFKA") or f"127.0.0.1:{self.base + 92}"
 
     def url(self, service: str) -> str:
         return f"http://127.0.0.1:{self.base + 1 + ('intake', 'workflow', 'sla', 'reporting').index(service)}"
@@ -74,7 +72,7 @@ class Installation:
             stderr=output,
             cwd=self.folder,
             start_new_session=True,
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent,
         )
         await self.ready(patience_s)
 
@@ -115,7 +113,7 @@ class Installation:
         command costs a second of processor, and chaos wants dozens."""
         if self._like is None:
             token = self.cli("token", "--role", role, "--authority", authority).splitlines()[-1]
-            self._like = jwt.decode(token, options={"verify_signature": False})
+            self._like = jwt.decode(token, options={"verify_signature": False}) | self._claims
         claims = self._like | {"sub": f"{role}-{authority}", "authorities": [authority], "roles": [role]}
         claims = {name: value for name, value in claims.items() if name != "agency"} | (
             {"agency": agency} if agency else {}

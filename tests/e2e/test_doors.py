@@ -61,6 +61,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "reporting GET /v1/dynamics/{authority}": ("3+33+++++3", "3444444443"),
     "reporting GET /v1/overdue/{authority}": ("3++o+++++3", "3444444443"),
     "reporting GET /v1/accounts/{authority}": ("3++++++++3", "3444444443"),
+    "reporting GET /v1/messages/{message_id}/similar": ("3++4+++++3", "3444444443"),
 }
 BY_COMMAND = {"workflow POST /v1/messages/{message_id}/commands", "workflow POST /v1/periods/{period_id}/commands"}
 """These two doors have a table of their own: who gives which command (contract, "Commands")."""

@@ -28,8 +28,8 @@ from services.runtime.kafka_client import KafkaSettings
 from services.runtime.settings import Settings, load_settings
 from services.sla.__main__ import run as run_sla
 from services.workflow.__main__ import run as run_workflow
-from tests.conftest import free_port, free_port_base
 from tests.integration.broker_rights import make_coordinators
+from tests.ports import free_port, free_port_base
 
 PROPERTIES = Path(__file__).parents[2] / "deploy" / "kafka" / "server.properties"
 PREFIX = "otklik"

@@ -1,11 +1,12 @@
-"""Intake and workflow in this process on real Kafka and PostgreSQL, and a partner who knows the contract."""
+"""Services in this process on real Kafka and PostgreSQL, and a partner who knows the contract."""
 
 from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,31 +19,54 @@ from aiokafka import TopicPartition as KafkaPartition
 from services.cli import token
 from services.cli.bootstrap import bootstrap
 from services.intake.__main__ import run as run_intake
+from services.reporting.__main__ import run as run_reporting
 from services.runtime.installation import open_log
 from services.runtime.log import Outgoing, Record, TopicPartition
 from services.runtime.settings import Settings, load_settings
+from services.sla.__main__ import run as run_sla
 from services.workflow.__main__ import run as run_workflow
-from tests.conftest import free_port_base
+from tests.ports import free_port_base
+
+GATES = ("intake", "workflow")
+ALL = ("intake", "workflow", "sla", "reporting")
+_RUN = {"intake": run_intake, "workflow": run_workflow, "sla": run_sla, "reporting": run_reporting}
 
 
-@asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[None]:
-    """Intake and workflow in this process, ready. One after the other: alembic's context is one for a process."""
-    tasks: list[asyncio.Task[None]] = []
-    try:
+class Services:
+    """Those that run in this process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    async def start(self, *services: str) -> None:
+        """Returns when they are ready. One after the other: alembic's context is one for a process."""
         async with httpx.AsyncClient() as http, asyncio.timeout(60):
-            for service, run in (("intake", run_intake), ("workflow", run_workflow)):
-                tasks.append(asyncio.create_task(run(settings, settings.http_port(service))))
-                while not await _ready(http, settings.url(service)):
-                    for task in tasks:
+            for service in services:
+                port = self.settings.http_port(service)
+                self._tasks[service] = asyncio.create_task(_RUN[service](self.settings, port))
+                while not await _ready(http, self.settings.url(service)):
+                    for task in self._tasks.values():
                         if task.done():
                             task.result()
                     await asyncio.sleep(0.1)
-        yield
-    finally:
-        for task in reversed(tasks):
+
+    async def stop(self, *services: str) -> None:
+        stopped = [self._tasks.pop(service) for service in services or tuple(reversed(self._tasks))]
+        for task in stopped:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*stopped, return_exceptions=True)
+
+
+@asynccontextmanager
+async def running(settings: Settings, services: Sequence[str] = GATES) -> AsyncIterator[Services]:
+    """Services in this process, ready."""
+    opened = Services(settings)
+    try:
+        await opened.start(*services)
+        yield opened
+    finally:
+        await opened.stop()
 
 
 async def _ready(http: httpx.AsyncClient, url: str) -> bool:
@@ -57,9 +81,10 @@ async def _ready(http: httpx.AsyncClient, url: str) -> bool:
 class Partner:
     """What a partner would write from the contract."""
 
-    def __init__(self, settings: Settings, http: httpx.AsyncClient) -> None:
+    def __init__(self, settings: Settings, http: httpx.AsyncClient, services: Services) -> None:
         self.settings = settings
         self.http = http
+        self.services = services
 
     def auth(self, role: str, agency: str | None = None, authority: str = "kbr", sub: str = "") -> dict[str, str]:
         made = token.make(self.settings, [role], [authority], agency, sub=sub)
@@ -111,31 +136,44 @@ async def fresh_database(postgres: str) -> AsyncIterator[str]:
     admin = await asyncpg.connect(postgres.replace("+asyncpg", ""))
     try:
         await admin.execute(f'create database "{name}"')
-        yield urlsplit(postgres)._replace(path=f"/{name}").geturl()
+    finally:
+        await admin.close()
+    yield urlsplit(postgres)._replace(path=f"/{name}").geturl()
+    # Another connection: the server may have been away meanwhile.
+    admin = await asyncpg.connect(postgres.replace("+asyncpg", ""))
+    try:
         await admin.execute(f'drop database "{name}" with (force)')
     finally:
         await admin.close()
 
 
 @asynccontextmanager
-async def installation(kafka: str, postgres: str, data: Path, **chosen: Any) -> AsyncIterator[Partner]:
-    """An installation of two partitions, and its partner."""
+async def installation(
+    kafka: str,
+    postgres: str,
+    data: Path,
+    services: Sequence[str] = GATES,
+    now: datetime | None = None,
+    **chosen: Any,
+) -> AsyncIterator[Partner]:
+    """An installation of two partitions, and its partner; with `now` on the simulated clock."""
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(fresh_database(postgres))
-        settings = load_settings(
-            kafka=kafka,
-            postgres=database,
-            prefix=f"t-{uuid.uuid4().hex[:12]}",
-            data=data,
-            port_base=free_port_base(),
-            partitions=2,
-            log_level="warning",
-            **chosen,
-        )
-        await bootstrap(settings, "real", None)
-        await stack.enter_async_context(running(settings))
+        usual: dict[str, Any] = {
+            "kafka": kafka,
+            "postgres": database,
+            "prefix": f"t-{uuid.uuid4().hex[:12]}",
+            "data": data,
+            "port_base": free_port_base(),
+            "partitions": 2,
+            "log_level": "warning",
+            "clock": "real" if now is None else "simulated",
+        }
+        settings = load_settings(**usual | chosen)
+        await bootstrap(settings, settings.clock, now)
+        opened = await stack.enter_async_context(running(settings, services))
         http = await stack.enter_async_context(httpx.AsyncClient(timeout=30))
-        yield Partner(settings, http)
+        yield Partner(settings, http, opened)
 
 
 async def records(settings: Settings, topic: str, partitions: int = 1) -> list[Record]:

@@ -38,7 +38,7 @@ from services.runtime.log import TopicPartition as LogPartition
 from tests.integration import broker_rights
 from tests.integration.broker_doors_table import GROUPS, IDS, ON_GROUPS, ON_TOPICS, TOPICS, Rights, table_of
 from tests.integration.guarded_broker import ACLS, PREFIX, USERS, GuardedBroker, guarded_broker, services_on
-from tests.integration.partner import TRIAGE, Partner
+from tests.integration.partner import TRIAGE, Partner, Services
 
 
 async def rights_of(client: Any) -> Rights:
@@ -268,7 +268,7 @@ async def test_a_message_is_answered_with_everybody_behind_his_own_door(
     }
     message = message_id("kbr", "vk", "doors-1")
     async with services_on(guarded, database, tmp_path, monkeypatch) as settings, httpx.AsyncClient(timeout=30) as http:
-        partner = Partner(settings, http)
+        partner = Partner(settings, http, Services(settings))
         async with AIOKafkaProducer(**guarded.arguments("otklik.monitor.scanner"), enable_idempotence=True) as monitor:
             event = envelope("otklik.detection.v1", None, detection)
             await monitor.send_and_wait("otklik.detections", event)

@@ -21,7 +21,7 @@ from aiokafka.errors import MessageSizeTooLargeError
 from services.runtime import embedded_guards, kafka_jars
 from services.runtime.child import StartError
 from services.runtime.embedded import EmbeddedKafka, EmbeddedPostgres, fetch_kafka
-from tests.conftest import free_port, free_port_base
+from tests.ports import free_port, free_port_base
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -24,7 +24,7 @@ from services.reporting.__main__ import run as run_reporting
 from services.runtime.settings import Settings, load_settings
 from services.sla.__main__ import run as run_sla
 from services.workflow.__main__ import run as run_workflow
-from tests.conftest import free_port_base
+from tests.ports import free_port_base
 
 MONDAY = datetime.fromisoformat("2026-11-16T09:00:00+03:00")
 SERVICES: dict[str, Callable[[Settings, int], Awaitable[None]]] = {

@@ -26,7 +26,7 @@ from services.sla.__main__ import run as run_sla
 from services.workflow.__main__ import run as run_workflow
 from tests.checker.invariants import deadlines_final, gapless
 from tests.checker.raw_log import read
-from tests.conftest import free_port_base
+from tests.ports import free_port_base
 from tests.unit.sla.law import EXAMPLES
 
 BEGINNING = datetime.fromisoformat("2024-11-01T09:00:00+03:00")

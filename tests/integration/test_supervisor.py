@@ -15,7 +15,7 @@ from rich.console import Console
 
 from services.runtime.child import ChildProcess, StartError, answers
 from services.runtime.supervisor import Supervisor
-from tests.conftest import free_port
+from tests.ports import free_port
 
 SLEEPER = "import time; time.sleep(600)"
 

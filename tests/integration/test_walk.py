@@ -122,12 +122,12 @@ async def test_what_is_unknown_or_somebody_elses_is_not_found(partner: Partner) 
     assert (await partner.http.get(url, headers=foreign)).status_code == 404
     body = {"type": "reopen", "data": {"reason": "x"}}
     assert (await partner.http.post(f"{url}/commands", json=body, headers=foreign)).status_code == 404
-    theirs = partner.auth("coordinator", sub="somebody else")
     key = str(uuid.uuid4())
     assert (await partner.command(message, "reopen", key=key, reason="x")).status_code == 409
     status = f"{partner.settings.url('workflow')}/v1/commands/{key}"
     assert (await partner.get(f"/v1/commands/{key}")).json()["status"] == "refused"
-    assert (await partner.http.get(status, headers=theirs)).status_code == 404
+    assert (await partner.get(f"/v1/commands/{key}", "executor", first)).status_code == 404
+    assert (await partner.http.get(status, headers=foreign)).status_code == 404
 
 
 async def test_messages_are_listed_page_by_page_to_who_may_see_them(partner: Partner) -> None:
@@ -178,9 +178,39 @@ async def test_an_agency_commands_by_its_topic_and_reads_the_outcome_there(partn
     assert (seen["status"], seen["drafts"][0]["by"]) == ("in_review", agency)
     wrong = command("submit_draft", message, {"type": "submit_draft", "data": {"kind": "poem"}})
     await write(partner.settings, f"commands.kbr.{agency}", wrong)
-    refusal = await eventually(partner.settings, "outcomes", _outcome_of(wrong), 2)
+    refusal = await eventually(partner.settings, f"assignments.kbr.{agency}", _outcome_of(wrong))
     problem = Envelope.from_bytes(refusal.value or b"").data["problem"]
     assert {fault["pointer"] for fault in problem["errors"]} == {"/data/kind", "/data/text"}
+    (letter,) = [one for one in await records(partner.settings, "dead-letters") if b"poem" in (one.value or b"")]
+    assert letter.headers["otklik-detail"].decode() == (
+        "/data/kind: возможно только 'answer', 'interim' или 'clarification'; /data/text: обязательное поле"
+    )
+    # Its own people and those who read every message may ask what became of it; another agency may not.
+    path = f"/v1/commands/{Envelope.from_bytes(bare).id}"
+    other = (await agencies(partner))[1]
+    answers = [await partner.get(path, "executor", agency), await partner.get(path, "auditor")]
+    assert [answer.json()["status"] for answer in answers] == ["accepted", "accepted"]
+    assert (await partner.get(path, "executor", other)).status_code == 404
+
+
+async def test_a_command_on_a_topic_needs_no_time_and_may_expect_a_sequence(partner: Partner) -> None:
+    message = await triaged(partner, "door-3")
+    agency = (await agencies(partner))[0]
+    await partner.done(message, "route", assignments=[{"agency": agency}])
+    draft = {"kind": "answer", "text": "Починим"}
+    statuses = []
+    for more in ({"expectedsequence": 3}, {"expected_sequence": 3}, {"expectedsequence": 4}):
+        said = json.loads(command("submit_draft", message, draft)) | more
+        del said["time"]
+        await write(partner.settings, f"commands.kbr.{agency}", json.dumps(said).encode())
+        outcome = await eventually(
+            partner.settings,
+            f"assignments.kbr.{agency}",
+            _outcome_of(json.dumps(said | {"time": "2026-11-16T09:00Z"}).encode()),
+        )
+        data = Envelope.from_bytes(outcome.value or b"").data
+        statuses.append(data["problem"]["type"] if "problem" in data else data["sequence"])
+    assert statuses == ["urn:otklik:problem:sequence-conflict"] * 2 + [5]
 
 
 def _outcome_of(value: bytes) -> Any:
@@ -230,7 +260,6 @@ async def test_a_detection_may_come_by_the_topic(partner: Partner) -> None:
     }
     envelope = {
         "specversion": "1.0", "id": str(uuid.uuid4()), "source": "/monitor", "type": "otklik.detection.v1",
-        "time": "2026-11-16T09:00:00+03:00",
     }  # fmt: skip
     await write(partner.settings, "detections", json.dumps(envelope | {"data": post}).encode(), b"any key")
     message = message_id("kbr", "ok", "topic-1")
@@ -310,6 +339,18 @@ async def test_a_period_that_is_not_the_one_in_the_address_is_refused(partner: P
     right = f"{url}/{period_id('kbr', 'summary', '2026-10')}/commands"
     response = await partner.http.post(right, json=body, headers=headers)
     assert response.status_code == 200, response.text
+
+
+async def test_the_address_alone_tells_the_period(partner: Partner) -> None:
+    url = f"{partner.settings.url('workflow')}/v1/periods"
+    body = {"type": "deliver_summary", "data": {"note": "Бумагой"}}
+    mine, foreign = period_id("kbr", "summary", "2026-09"), period_id("buryatia", "summary", "2026-Q3")
+    headers = partner.auth("coordinator")
+    response = await partner.http.post(f"{url}/{mine}/commands", json=body, headers=headers)
+    assert response.status_code == 200, response.text
+    assert response.json()["events"][0]["data"]["period"] == "2026-09"
+    for other in (foreign, period_id("kbr", "rating", "2026-09"), str(uuid.uuid4())):
+        told(await partner.http.post(f"{url}/{other}/commands", json=body, headers=headers), 404, "not-found")
 
 
 async def test_messages_are_found_by_what_they_owe(partner: Partner) -> None:

@@ -109,8 +109,8 @@ class Town:
         appender = Appender(self.rig.log.inner, self.clock)
         await appender.start()
 
-        def owned() -> list[int]:
-            return [int(name) for name, one in running.health.partitions.items() if one.state == "running"]
+        def owned() -> dict[int, datetime | None]:
+            return {int(name): one.at for name, one in running.health.partitions.items() if one.state == "running"}
 
         return asyncio.create_task(Ticker(agenda_of(store), appender, self.clock, owned).run()), appender
 

@@ -20,9 +20,9 @@ from services.runtime.deciding import Judge, Prepared, Spoken
 from services.runtime.folding import Folder
 from services.runtime.headers import Cursor
 from services.runtime.log import LogError, Outgoing, Position, Record, TopicPartition
-from services.runtime.memory_store import MemoryStore
+from services.runtime.memory_store import MemoryStore, _Partition
 from services.runtime.states import States as PartitionStates
-from services.runtime.store import Changes
+from services.runtime.store import Changes, Held
 from services.runtime.transaction import Transactions
 from services.workflow.decider import WorkflowDecider
 from tests.simulation.deciders import NextWorkflow, SimSla, SimWorkflow
@@ -82,6 +82,13 @@ class UnclaimedStore(MemoryStore):
         stored.owner, stored.place = changes.owner, replace(stored.place, serial=changes.old.serial)
         await super().save(changes)
         stored.owner = owner
+
+
+class TrustingStore(MemoryStore):
+    """States are loaded without asking whether what they were folded to is still there."""
+
+    def _read(self, partition: int, held: Held | None) -> _Partition:
+        return self._of(partition)
 
 
 class EarlyOffsetLog(QuickLog):
@@ -281,6 +288,11 @@ BUGS: dict[str, Bug] = {
         lambda: Parts(memory_store=UnclaimedStore),
         frozenset({FOLD}),
         _profile(pause_at=8, kill=0, kill_at=0, fail_at=0, batch_max=1, points=("save.before",)),
+    ),
+    "loaded-without-the-position": Bug(
+        lambda: Parts(memory_store=TrustingStore),
+        frozenset({EFFECT, GAPLESS, ONCE, FOLD, FINAL}),
+        _profile(drop_tables=12),
     ),
     "repeats-in-memory-only": Bug(
         lambda: Parts(planted=_not_folding("outcomes")),

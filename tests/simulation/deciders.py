@@ -1,71 +1,86 @@
-"""The real deciders, with what is frozen and costly to make of the law made once; and the workflow of the next release.
+"""The real deciders, asked once for the same arguments; and the workflow of the next release.
 
-An authority's directory is the same in every seed, so its folds, its bytes and its reading are remembered over all of them.
-Nothing else is touched: what is remembered is what the real function gave for these arguments.
+Two replicas of each service, every restart and every check fold the same records, and an authority's directory is the same in
+every seed. What is remembered is what the real function gave for these very arguments.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel
 
-from regulations.directory import Directory
 from schemas.envelope import Envelope
 from schemas.events import Registered
-from services.runtime.decider import Decider
+from services.runtime.decider import Agenda
 from services.sla.decider import Sla
 from services.workflow.decider import WorkflowDecider
 
-_SLA = Sla(2)
-_WORKFLOW = WorkflowDecider()
-_encoded: dict[tuple[str, int], tuple[BaseModel, bytes]] = {}
-_evolved: dict[tuple[Any, ...], tuple[BaseModel | None, BaseModel | None]] = {}
-REMEMBERED = 5000
+_decoded: dict[tuple[str, str, bytes], BaseModel] = {}
+_rendered: dict[tuple[str, int], tuple[BaseModel, bytes, tuple[Agenda, ...]]] = {}
+_evolved: dict[tuple[Any, ...], tuple[BaseModel | None, Envelope, BaseModel | None]] = {}
+REMEMBERED = 20_000
 
 
-@lru_cache(maxsize=500)
-def _decoded(body: bytes) -> Directory:
-    return Directory.model_validate_json(body)
+@lru_cache(maxsize=REMEMBERED)
+def envelope_of(value: bytes) -> Envelope:
+    """`Envelope.from_bytes`, once for the same bytes: a record is read by every replica and by every check."""
+    return Envelope.model_validate_json(value)
 
 
-def _encode(name: str, real: Decider, key: str, state: BaseModel) -> bytes:
-    found = _encoded.get((name, id(state)))
-    if found is None:
-        if len(_encoded) > REMEMBERED:
-            _encoded.clear()
-        # The state is kept beside its bytes, so that no other can come to have its address.
-        found = _encoded[name, id(state)] = (state, real.encode(key, state))
-    return found[1]
+class Remembering:
+    """A decider whose pure functions are asked once for the same arguments. What is remembered is held beside its answer, so
+    that nothing else can come to have its address; whoever changed it after all would be seen by all the others."""
+
+    def encode(self, key: str, state: BaseModel) -> bytes:
+        return self._rendering(key, state)[0]
+
+    def agenda(self, key: str, state: BaseModel) -> Iterable[Agenda]:
+        return self._rendering(key, state)[1]
+
+    def _rendering(self, key: str, state: BaseModel) -> tuple[bytes, tuple[Agenda, ...]]:
+        real: Any = super()
+        mark = (key, id(state))
+        found = _rendered.get(mark)
+        if found is None:
+            _bounded(_rendered)
+            found = _rendered[mark] = (state, real.encode(key, state), tuple(real.agenda(key, state)))
+        return found[1], found[2]
+
+    def decode(self, key: str, body: bytes) -> BaseModel:
+        real: Any = super()
+        mark = (type(self).__name__, key, body)
+        found = _decoded.get(mark)
+        if found is None:
+            _bounded(_decoded)
+            found = _decoded[mark] = real.decode(key, body)
+        return found
+
+    def evolve(self, key: str, state: BaseModel | None, topic: str, event: Envelope) -> BaseModel | None:
+        real: Any = super()
+        law = key.startswith(LAW)
+        # The law is applied anew in every world, to the same effect.
+        about = (event.id, event.time, event.data.get("hash"), event.data.get("number")) if law else id(event)
+        mark = (type(self).__name__, key, id(state), topic, about)
+        found = _evolved.get(mark)
+        if found is None:
+            _bounded(_evolved)
+            found = _evolved[mark] = (state, event, real.evolve(key, state, topic, event))
+        return found[2]
 
 
-def _evolve(
-    name: str, real: Decider, key: str, state: BaseModel | None, topic: str, event: Envelope
-) -> BaseModel | None:
-    mark = (name, key, id(state), event.id, event.time, event.data.get("hash"), event.data.get("number"))
-    found = _evolved.get(mark)
-    if found is None:
-        if len(_evolved) > REMEMBERED:
-            _evolved.clear()
-        found = _evolved[mark] = (state, real.evolve(key, state, topic, event))
-    return found[1]
+def _bounded(memory: dict[Any, Any]) -> None:
+    if len(memory) >= REMEMBERED:
+        memory.clear()
 
 
 LAW = "world/authority/"
 
 
-class SimWorkflow(WorkflowDecider):
-    def encode(self, key: str, state: BaseModel) -> bytes:
-        return _encode("workflow", _WORKFLOW, key, state) if key.startswith(LAW) else super().encode(key, state)
-
-    def decode(self, key: str, body: bytes) -> BaseModel:
-        return _decoded(body) if key.startswith(LAW) else super().decode(key, body)
-
-    def evolve(self, key: str, state: BaseModel | None, topic: str, event: Envelope) -> BaseModel | None:
-        if key.startswith(LAW):
-            return _evolve("workflow", _WORKFLOW, key, state, topic, event)
-        return super().evolve(key, state, topic, event)
+class SimWorkflow(Remembering, WorkflowDecider):
+    """The workflow of today."""
 
 
 class NextWorkflow(SimWorkflow):
@@ -83,14 +98,5 @@ class NextWorkflow(SimWorkflow):
         return super().evolve(key, state, topic, event)
 
 
-class SimSla(Sla):
-    def encode(self, key: str, state: BaseModel) -> bytes:
-        return _encode("sla", _SLA, key, state) if key.startswith(LAW) else super().encode(key, state)
-
-    def decode(self, key: str, body: bytes) -> BaseModel:
-        return _decoded(body) if key.startswith(LAW) else super().decode(key, body)
-
-    def evolve(self, key: str, state: BaseModel | None, topic: str, event: Envelope) -> BaseModel | None:
-        if key.startswith(LAW):
-            return _evolve("sla", _SLA, key, state, topic, event)
-        return super().evolve(key, state, topic, event)
+class SimSla(Remembering, Sla):
+    """The sla of today."""

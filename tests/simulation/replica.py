@@ -18,7 +18,7 @@ from services.runtime.health import Health
 from services.runtime.log import LogError, Record, Session, TopicPartition, Writer
 from services.runtime.memory_log import MemoryLog
 from services.runtime.memory_store import MemoryStore
-from services.runtime.store import AgendaEntry, Changes, Kept, Place, Quarantined, Stored, StoreError
+from services.runtime.store import AgendaEntry, Changes, Held, Kept, Place, Quarantined, Stored, StoreError
 from services.runtime.transaction import Limits
 from services.sla.ticks import Ticker, agenda_of
 from tests.simulation.group import Group, SimMember
@@ -149,17 +149,17 @@ class SimStore:
         await asyncio.sleep(0)
         return await self.memory.wipe(partition, owner)
 
-    async def states(self, partition: int, keys: Sequence[str]) -> dict[str, Stored]:
+    async def states(self, partition: int, keys: Sequence[str], held: Held | None = None) -> dict[str, Stored]:
         await self._point("load")
-        return await self.memory.states(partition, keys)
+        return await self.memory.states(partition, keys, held)
 
-    async def world(self, partition: int) -> dict[str, Stored]:
+    async def world(self, partition: int, held: Held | None = None) -> dict[str, Stored]:
         await self._point("load")
-        return await self.memory.world(partition)
+        return await self.memory.world(partition, held)
 
-    async def kept(self, partition: int, keys: Sequence[str]) -> dict[str, list[Kept]]:
+    async def kept(self, partition: int, keys: Sequence[str], held: Held | None = None) -> dict[str, list[Kept]]:
         await self._point("load")
-        return await self.memory.kept(partition, keys)
+        return await self.memory.kept(partition, keys, held)
 
     async def agenda(
         self,
@@ -168,17 +168,18 @@ class SimStore:
         until: datetime | None,
         after: tuple[datetime, str, str] | None,
         limit: int,
+        held: Held | None = None,
     ) -> list[AgendaEntry]:
         await self._point("load")
-        return await self.memory.agenda(partition, name, until, after, limit)
+        return await self.memory.agenda(partition, name, until, after, limit, held)
 
-    async def quarantined(self, partition: int) -> list[Quarantined]:
+    async def quarantined(self, partition: int, held: Held | None = None) -> list[Quarantined]:
         await self._point("load")
-        return await self.memory.quarantined(partition)
+        return await self.memory.quarantined(partition, held)
 
-    async def parked(self, partition: int, key: str) -> list[Kept]:
+    async def parked(self, partition: int, key: str, held: Held | None = None) -> list[Kept]:
         await self._point("load")
-        return await self.memory.parked(partition, key)
+        return await self.memory.parked(partition, key, held)
 
     async def next_at(self, partition: int, names: Sequence[str]) -> datetime | None:
         await self._point("load")
@@ -258,8 +259,8 @@ class Replica:
         appender = Appender(self.log, self.clock)
         await appender.start()
 
-        def owned() -> list[int]:
-            return [int(name) for name, one in health.partitions.items() if one.state == "running"]
+        def owned() -> dict[int, datetime | None]:
+            return {int(name): one.at for name, one in health.partitions.items() if one.state == "running"}
 
         await Ticker(agenda_of(store), appender, self.clock, owned).run()
 

@@ -1,4 +1,4 @@
-"""`python -m tests.simulation.run --seeds N --steps M`: many worlds, one after the other; a failing one is made small and told.
+"""`python -m tests.simulation.run --seeds N --steps M`: many worlds, on every core; a failing one is made small and told.
 
 `--bug NAME` plants one of `bugs.py`, to see what its story looks like.
 """
@@ -6,16 +6,22 @@
 from __future__ import annotations
 
 import argparse
+import gc
+import os
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 
 from tests.simulation.bugs import BUGS
 from tests.simulation.plan import Plan, plan_of
 from tests.simulation.shrink import ATTEMPTS, shrunk
-from tests.simulation.simulate import simulate
+from tests.simulation.simulate import Result, simulate
 from tests.simulation.world import Parts
+
+CHUNK = 5
 
 
 def told(plan: Plan, kinds: set[str], parts: Callable[[], Parts] = Parts, attempts: int = ATTEMPTS) -> str:
@@ -39,23 +45,37 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=500, help="how long each lives")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--attempts", type=int, default=ATTEMPTS, help="how often a failing one may be tried smaller")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="how many processes play them")
     parser.add_argument("--bug", choices=sorted(BUGS), help="plant this bug")
     asked = parser.parse_args()
-    bug = BUGS[asked.bug] if asked.bug else None
-    parts: Callable[[], Parts] = bug.parts if bug else Parts
+    parts = _parts(asked.bug)
     began, turns, counts = time.perf_counter(), 0, Counter[str]()
-    for number, seed in enumerate(range(asked.first, asked.first + asked.seeds), 1):
-        plan = plan_of(seed, asked.steps, bug.profile if bug else None)
-        result = simulate(plan, parts())
-        turns += result.turns
-        counts.update(result.counts)
-        if result.violations:
-            print(told(plan, result.kinds, parts, asked.attempts))
-            return 1
-        if number % 50 == 0:
-            _progress(number, time.perf_counter() - began, turns, counts)
+    seeds = range(asked.first, asked.first + asked.seeds)
+    with ProcessPoolExecutor(asked.jobs, initializer=gc.disable) as workers:
+        played = workers.map(partial(_play, asked.steps, asked.bug), seeds, chunksize=CHUNK)
+        for number, (seed, result) in enumerate(zip(seeds, played, strict=True), 1):
+            turns += result.turns
+            counts.update(result.counts)
+            if result.violations:
+                workers.shutdown(wait=False, cancel_futures=True)
+                print(told(_plan(asked.steps, asked.bug, seed), result.kinds, parts, asked.attempts))
+                return 1
+            if number % 50 == 0:
+                _progress(number, time.perf_counter() - began, turns, counts)
     _progress(asked.seeds, time.perf_counter() - began, turns, counts)
     return 0
+
+
+def _parts(bug: str | None) -> Callable[[], Parts]:
+    return BUGS[bug].parts if bug else Parts
+
+
+def _plan(steps: int, bug: str | None, seed: int) -> Plan:
+    return plan_of(seed, steps, BUGS[bug].profile if bug else None)
+
+
+def _play(steps: int, bug: str | None, seed: int) -> Result:
+    return simulate(_plan(steps, bug, seed), _parts(bug)())
 
 
 def _progress(seeds: int, seconds: float, turns: int, counts: Counter[str]) -> None:

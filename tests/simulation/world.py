@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import random
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from unittest.mock import patch
 from uuid import UUID
 
 from schemas import topics
+from schemas.envelope import Envelope
 from services.runtime import assignment, folding, sweeping
 from services.runtime.decider import Decider
 from services.runtime.log import Outgoing, TopicPartition
@@ -23,7 +25,7 @@ from services.runtime.transaction import Limits
 from services.sla import ticks
 from tests.simulation import law, replica
 from tests.simulation.clients import HEADERS, Clients
-from tests.simulation.deciders import NextWorkflow, SimSla, SimWorkflow
+from tests.simulation.deciders import NextWorkflow, SimSla, SimWorkflow, envelope_of
 from tests.simulation.group import Group
 from tests.simulation.loop import Process, SimLoop
 from tests.simulation.plan import Plan
@@ -132,6 +134,7 @@ class World:
             with ExitStack() as stack:
                 stack.enter_context(self.loop.running())
                 stack.enter_context(patch.object(ticks, "uuid4", lambda: UUID(int=names.getrandbits(128), version=4)))
+                stack.enter_context(patch.object(Envelope, "from_bytes", staticmethod(envelope_of)))
                 stack.enter_context(patch.object(folding, "PIECE", limits.piece))
                 stack.enter_context(patch.object(sweeping, "PAGE", limits.page))
                 stack.enter_context(patch.object(assignment, "States", partial(States, limit=limits.cached)))
@@ -265,4 +268,7 @@ def begun() -> World:
                     break
             assert not world.behind(), world.behind()
         _begun.append(world)
+        # The law, and all code, live as long as the process: no collection need look at them again.
+        gc.collect()
+        gc.freeze()
     return _begun[0]

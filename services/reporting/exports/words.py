@@ -96,11 +96,11 @@ GROUNDS = {
 }
 KINDS = {"answer": "ответ", "interim": "промежуточный ответ", "clarification": "запрос уточнения"}
 DELIVERY = {
-    None: "не отправлена",
+    None: "ещё не отправлено",
     "sent-for-agreement": "на согласовании комитета",
-    "agreed": "согласована",
+    "agreed": "согласовано",
     "refused": "в согласовании отказано",
-    "delivered": "представлена",
+    "delivered": "представлено",
 }
 COUNTS = {
     "received": "Поступило",

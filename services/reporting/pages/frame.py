@@ -36,7 +36,7 @@ async def frame(
         "seen": Sight((chosen,), seen.agency),
         "now": now,
         "working_left": _working_left(own[chosen], now),
-        "simulated": context.settings.clock == "simulated",
+        "simulated": context.settings.clock == "simulated" and not context.settings.clock_runs,
     }
 
 

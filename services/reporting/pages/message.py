@@ -8,7 +8,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
-from sqlalchemy import select
+from sqlalchemy import case, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas import events
@@ -16,13 +16,14 @@ from services.reporting import tables
 from services.reporting.access import Sight, sight
 from services.reporting.context import Context
 from services.reporting.pages import render, timeline
-from services.reporting.pages.forms import Standing, forms
+from services.reporting.pages.forms import forms
 from services.reporting.pages.frame import frame
 from services.reporting.pages.session import CurrentVisitor
+from services.reporting.pages.standing import Standing
+from services.reporting.pages.suggestions import suggested
 from services.reporting.projections.register import Row
 from services.reporting.store import wait_for_sequence
 from services.runtime import problems
-from services.runtime.settings import SERVICE_PORTS
 
 _WAIT_SECONDS = 5.0
 
@@ -43,30 +44,25 @@ def add(app: APIRouter, context: Context) -> None:
             story = await _story(connection, wanted)
             post = await _post(connection, wanted)
             owed = await _deadlines(connection, wanted)
+            alike = await suggested(connection, seen, visitor.actor, row)
         act = told["law"].act(row.law, row.regulation)
         own = told["seen"].agency
         shown = timeline.visible(story, row, act, own)
-        standing = Standing(
-            row,
-            act,
-            told["law"],
-            escalations=_open_escalations(story),
-            cases=_open_cases(story),
-            breaches=[(one["rule"], one["occurrence"]) for one in owed if one["state"] in {"breached", "met_late"}],
-        )
+        # An executor's forms are made by what he may see: a draft of another agency must not begin his own.
+        standing = Standing(row, act, told["law"], told["now"], story=shown, deadlines=owed)
         told |= {
             "row": row,
             "act": act,
             "post": post,
             "moments": list(reversed(timeline.moments(shown, told["law"]))),
             "deadlines": [one for one in owed if own is None or one["agency"] == own],
+            "standing": standing,
             "forms": forms(standing, visitor.actor),
             "drafts": _texts(shown, row),
+            "alike": alike,
             "in_time": in_time,
-            "workflow_port": context.settings.port_base + SERVICE_PORTS["workflow"],
         }
-        workflow = f"{request.url.scheme}://{request.url.hostname}:{told['workflow_port']}"
-        return render.page(request, "message.html", told, connect=workflow)
+        return render.page(request, "message.html", told | render.to_workflow(request, context.settings))
 
 
 async def _row(connection: AsyncConnection, seen: Sight, message_id: str) -> Row:
@@ -98,35 +94,26 @@ async def _post(connection: AsyncConnection, message_id: str) -> Mapping[Any, An
 
 
 async def _deadlines(connection: AsyncConnection, message_id: str) -> Sequence[Mapping[Any, Any]]:
-    """Open ones first, by the instant at which they are due."""
+    """Late ones first, then what is open, by the instant at which they are due."""
     table = tables.deadlines
+    pressing = case({"breached": 0, "open": 1, "pending": 1}, value=table.c.state, else_=2)
     found = await connection.execute(
         select(table)
         .where(table.c.message_id == message_id)
-        .order_by(table.c.state.not_in(("open", "pending")), table.c.due_at, table.c.rule, table.c.occurrence)
+        .order_by(pressing, table.c.due_at, table.c.rule, table.c.occurrence)
     )
     return found.mappings().all()
-
-
-def _open_escalations(story: Sequence[Mapping[Any, Any]]) -> list[str]:
-    forwarded = {one["data"]["escalation_id"] for one in story if one["type"] == events.EscalationForwarded.type}
-    told = [one["data"] for one in story if one["type"] == events.Escalated.type]
-    return [one["escalation_id"] for one in told if one.get("then") and one["escalation_id"] not in forwarded]
-
-
-def _open_cases(story: Sequence[Mapping[Any, Any]]) -> list[tuple[str, str]]:
-    ended = {
-        one["data"]["case_id"] for one in story if one["type"] in {events.CaseAgreed.type, events.CaseRefused.type}
-    }
-    told = [one["data"] for one in story if one["type"] == events.CaseProposed.type]
-    return [(one["case_id"], one["text"]) for one in told if one["case_id"] not in ended]
 
 
 def _texts(shown: Sequence[Mapping[Any, Any]], row: Row) -> list[dict[str, Any]]:
     """The drafts that are under way or public, with their texts, as far as the visitor may see them."""
     texts = {one["data"]["draft_id"]: one["data"] for one in shown if one["type"] == events.DraftSubmitted.type}
     return [
-        {"kind": draft.kind, "status": draft.status, "by": draft.by, "text": texts[draft.draft_id]["text"]}
+        {"kind": draft.kind, "status": draft.status, "by": draft.by, **_said(texts[draft.draft_id])}
         for draft in row.work.drafts
         if draft.draft_id in texts and draft.status in {"in_review", "approved", "published"}
     ]
+
+
+def _said(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: data.get(name) for name in ("text", "measures", "progress", "attachments")}

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.reporting import tables
 from services.reporting.access import Sight
+from services.reporting.exports import words
 
 CLOSED = ("answered", "dismissed")
 Band = Literal["overdue", "soon", "rest"]
@@ -105,6 +106,20 @@ def _narrowed(seen: Sight, wanted: Filter, posted: Any) -> list[Any]:
     if wanted.text is not None:
         found.append(posted.c.text.icontains(wanted.text, autoescape=True))
     return found
+
+
+async def standing(connection: AsyncConnection, seen: Sight) -> dict[str, int]:
+    """How many messages are open in each status, in the order of work."""
+    row = tables.register
+    query = (
+        select(row.c.status, func.count())
+        .where(row.c.until.is_(None), row.c.authority.in_(seen.authorities), row.c.status.not_in(CLOSED))
+        .group_by(row.c.status)
+    )
+    if seen.agency is not None:
+        query = query.where(literal(seen.agency) == any_(row.c.agencies))
+    found: dict[str, int] = dict((await connection.execute(query)).tuples().all())
+    return {status: found[status] for status in words.STATUSES if status in found}
 
 
 async def load(connection: AsyncConnection, authority: str) -> list[Mapping[str, Any]]:

@@ -14,16 +14,16 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from services.reporting.exports import words
+from services.runtime.settings import Settings
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
 
 
-def page(
-    request: Request, template: str, told: dict[str, Any], *, status: int = 200, connect: str = ""
-) -> HTMLResponse:
-    """The page. `connect`: a further address that its scripts may ask (workflow's)."""
+def page(request: Request, template: str, told: dict[str, Any], *, status: int = 200) -> HTMLResponse:
+    """The page. `workflow` among what is told: a further address that its scripts may ask."""
     body = _environment().get_template(template).render(request=request, **told)
+    connect = told.get("workflow", "")
     policy = (
         f"default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self' {connect}; "
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -35,6 +35,12 @@ def page(
         "X-Content-Type-Options": "nosniff",
     }
     return HTMLResponse(body, status, headers)
+
+
+def to_workflow(request: Request, settings: Settings) -> dict[str, str]:
+    """Where the browser sends the commands of a page's forms: beside this service, unless a proxy stands in front."""
+    beside = f"{request.url.scheme}://{request.url.hostname}:{settings.http_port('workflow')}"
+    return {"workflow": (settings.workflow_url or beside).rstrip("/")}
 
 
 @cache

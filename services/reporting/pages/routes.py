@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlencode
+from uuid import UUID
 
 from fastapi import APIRouter, FastAPI, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from regulations.directory import Directory
 from services.reporting.context import Context
-from services.reporting.pages import message, oidc, queue, render, session
+from services.reporting.pages import message, oidc, period, queue, render, session
 from services.reporting.pages.frame import frame
 from services.reporting.pages.queue import Filter
-from services.reporting.pages.session import CurrentVisitor, Visitor
+from services.reporting.pages.session import CurrentVisitor
 from services.reporting.parameters import bound
-from services.reporting.reports import overdue, periods, register
+from services.reporting.reports import overdue, register
 from services.reporting.reports.accounts import accounts
-from services.reporting.reports.rating import rate
 from services.reporting.reports.register import Wanted
-from services.reporting.reports.summary import summarize
-from services.runtime import problems
 
 _SHOWN = 200
 Text = Annotated[str | None, Query(max_length=500)]
@@ -32,7 +28,7 @@ def add(app: FastAPI, context: Context) -> None:
     app.mount("/static", StaticFiles(directory=render.STATIC), name="static")
     session.send_strangers_to_login(app)
     pages = APIRouter(route_class=session.PageRoute)
-    for room in (session.add, oidc.add, _queue, message.add, _agencies, _register, _reports):
+    for room in (session.add, oidc.add, _queue, message.add, period.add, _agencies, _register):
         room(pages, context)
     app.include_router(pages)
 
@@ -54,6 +50,7 @@ def _queue(app: APIRouter, context: Context) -> None:
             role = "coordinator" if mine and "coordinator" in visitor.actor.roles else None
             wanted = Filter(status or None, agency or None, topic or None, role, text or None)
             found = await queue.entries(connection, told["seen"], told["now"], wanted, _SHOWN + 1)
+            standing = await queue.standing(connection, told["seen"])
             late, soon = await overdue.number(connection, told["seen"], told["now"])
         bands = {
             band: [entry for entry in found[:_SHOWN] if entry.band == band] for band in ("overdue", "soon", "rest")
@@ -62,11 +59,28 @@ def _queue(app: APIRouter, context: Context) -> None:
             "bands": bands,
             "more": len(found) > _SHOWN,
             "wanted": wanted,
+            "standing": standing,
             "mine": mine,
             "late": late,
             "soon": soon,
         }
         return render.page(request, "queue.html", told)
+
+    @app.get("/p/next", include_in_schema=False)
+    async def read_next(visitor: CurrentVisitor, after: UUID, authority: Text = None) -> Response:
+        """On to the message that presses most beside this one; first of all where the visitor himself owes something."""
+        async with context.snapshot() as connection:
+            told = await frame(context, connection, visitor, authority)
+            role = "coordinator" if "coordinator" in visitor.actor.roles else None
+            for wanted in (Filter(role=role), Filter()):
+                found = await queue.entries(connection, told["seen"], told["now"], wanted, _SHOWN)
+                ids = [entry.message_id for entry in found]
+                here = ids.index(str(after)) if str(after) in ids else -1
+                # Round the end to the beginning, so that nobody is led to the same one again.
+                others = [*ids[here + 1 :], *ids[: max(here, 0)]]
+                if others:
+                    return RedirectResponse(f"/p/messages/{others[0]}", 303)
+        return RedirectResponse(f"/?authority={told['law'].id}", 303)
 
 
 def _agencies(app: APIRouter, context: Context) -> None:
@@ -125,35 +139,3 @@ def _register(app: APIRouter, context: Context) -> None:
         told |= {"items": items, "asked": asked, "query": urlencode(kept)}
         told["following"] = None if following is None else urlencode(kept | {"after": following})
         return render.page(request, "register.html", told)
-
-
-def _reports(app: APIRouter, context: Context) -> None:
-    async def framed(connection: AsyncConnection, visitor: Visitor, authority: str | None) -> dict[str, Any]:
-        told = await frame(context, connection, visitor, authority)
-        if told["seen"].agency is not None:
-            raise problems.forbidden("Сводки и рейтинги — для координатора и руководства.")
-        return told
-
-    def this_period(directory: Directory, told: dict[str, Any], months: int) -> str:
-        return periods.containing(told["now"].astimezone(directory.zone).date(), months).name
-
-    @app.get("/p/summary", include_in_schema=False)
-    async def read_summary(
-        request: Request, visitor: CurrentVisitor, authority: Text = None, period: Text = None
-    ) -> Response:
-        async with context.snapshot() as connection:
-            told = await framed(connection, visitor, authority)
-            months = 3 if told["law"].act(told["law"].number).summary.period == "quarter" else 1
-            wanted = periods.parse(period or this_period(told["law"], told, months))
-            told["summary"] = await summarize(connection, told["law"], wanted)
-        return render.page(request, "summary.html", told | {"period": wanted})
-
-    @app.get("/p/rating", include_in_schema=False)
-    async def read_rating(
-        request: Request, visitor: CurrentVisitor, authority: Text = None, period: Text = None
-    ) -> Response:
-        async with context.snapshot() as connection:
-            told = await framed(connection, visitor, authority)
-            wanted = periods.parse(period or this_period(told["law"], told, 3))
-            told["rating"] = await rate(connection, told["law"], wanted)
-        return render.page(request, "rating.html", told | {"period": wanted})

@@ -28,7 +28,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 def bearer(settings: Settings, **claims: Any) -> dict[str, str]:
     assert settings.local_key is not None
-    said = Claims(sub="some", **{"authorities": ("kbr",), "roles": ("monitor",), **claims})
+    said = Claims(**{"sub": "some", "authorities": ("kbr",), "roles": ("monitor",), **claims})
     token = local_token(settings.local_key, said, now=datetime.now(UTC), ttl=timedelta(minutes=5))
     return {"Authorization": f"Bearer {token}"}
 

@@ -118,6 +118,8 @@ async def test_what_no_table_can_hold_is_refused(client: httpx.AsyncClient) -> N
     assert (await client.post("/v1/detections", json=a_detection(text=r"a\u0000b"))).status_code == 202
     body = told(await client.post("/v1/detections", json=a_detection(posted_at="0001-01-01T00:00:00Z")), 422, "invalid")
     assert body["errors"][0]["pointer"] == "/posted_at"
+    body = told(await client.post("/v1/detections", json=a_detection(detected_at=1_763_000_000)), 422, "invalid")
+    assert body["errors"][0]["pointer"] == "/detected_at"
 
 
 async def test_a_full_log_is_503_with_a_time_to_come_back(client: httpx.AsyncClient, appended: Appended) -> None:
@@ -238,7 +240,7 @@ async def test_a_log_that_fills_up_before_the_first_answer_breaks_no_stream(
 
 @asynccontextmanager
 async def served(settings: Settings, appended: Appended) -> AsyncIterator[str]:
-    from tests.conftest import free_port
+    from tests.ports import free_port
 
     port = free_port()
     intake = Intake(appended, lambda: {"kbr": timedelta(hours=24)}, lambda: NOW)

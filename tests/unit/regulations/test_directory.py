@@ -202,6 +202,11 @@ class TestAgencies:
             "Минкультуры", ("culture",), True, "Заместитель министра",
         )  # fmt: skip
 
+    def test_a_new_official_of_whose_level_nothing_is_said_stands_as_high_as_the_one_before(self) -> None:
+        directory = after(in_force("kbr"), an_amendment("official", agency="minzdrav", official="Заместитель министра"))
+        agency = directory.agencies["minzdrav"]
+        assert (agency.official, agency.official_level) == ("Заместитель министра", "deputy_head")
+
     def test_accounts_come_and_go(self) -> None:
         one = {"agency": "minzdrav", "network": "max", "url": "https://max.example/minzdrav"}
         directory = after(in_force("kbr"), an_amendment("account", title="Минздрав", **one))

@@ -106,7 +106,7 @@ class Message:
                 "external_id": external,
                 "url": more.pop("url", f"https://vk.example/wall{external}"),
             },
-            "post": post(more.pop("text", f"Яма на дороге, сообщение {number}")),
+            "post": more.pop("post", None) or post(more.pop("text", f"Яма на дороге, сообщение {number}")),
             "detected_at": at(when).isoformat(),
             "received_at": at(when).isoformat(),
             "detection_id": str(uuid5(ids.NAMESPACE, external)),

@@ -117,6 +117,8 @@ async def test_wrong_parameters_are_refused_with_their_place(door: Door) -> None
         {"after": "x"},
         {"format": "pdf"},
         {"as_of": "2026-11-16T09:00"},
+        {"as_of": "0001-01-01T00:00:00+14:00"},
+        {"authority": "kbr", "to": "9999-12-31"},
     ):
         answer = await door.get("/v1/register", **query)
         assert answer.status_code == 422, query
@@ -225,6 +227,7 @@ async def test_openapi_names_every_door(door: Door) -> None:
     assert set(paths) == {
         "/v1/register", "/v1/summaries/{authority}/{period}", "/v1/ratings/{authority}/{period}",
         "/v1/dynamics/{authority}", "/v1/overdue/{authority}", "/v1/accounts/{authority}",
+        "/v1/messages/{message_id}/similar",
     }  # fmt: skip
 
 

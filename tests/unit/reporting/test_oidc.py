@@ -25,7 +25,7 @@ from services.reporting.api import app_of
 from services.reporting.store import apply
 from services.runtime.http import always_ready, serve
 from services.runtime.settings import Settings
-from tests.conftest import free_port
+from tests.ports import free_port
 from tests.unit.reporting.given import Log, Message
 
 CODE = "the-code"

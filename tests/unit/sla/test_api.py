@@ -140,6 +140,13 @@ async def test_calculate_knows_no_authority_of_others(api: Api) -> None:
         ({"authority": "kbr"}, ["/facts"]),
         ({"authority": "kbr", "facts": []}, ["/facts"]),
         ({"authority": "kbr", "facts": [{"milestone": "detected", "at": "2026-11-16T09:00:00"}]}, ["/facts/0/at"]),
+        ({"authority": "kbr", "facts": [{"milestone": "detected", "at": "2026-02-30T09:00:00Z"}]}, ["/facts/0/at"]),
+        # Seconds or milliseconds? An instant is text, and one that no zone can hold is none.
+        ({"authority": "kbr", "facts": [{"milestone": "detected", "at": 1_763_000_000}]}, ["/facts/0/at"]),
+        ({"authority": "kbr", "facts": [{"milestone": "detected", "at": "1763000000"}]}, ["/facts/0/at"]),
+        ({"authority": "kbr", "facts": [{"milestone": "issued", "at": "0001-01-01T00:00:00+14:00"}]}, ["/facts/0/at"]),
+        ({"authority": "kbr", "facts": [{"milestone": "issued", "at": "9999-12-31T23:59:00-12:00"}]}, ["/facts/0/at"]),
+        ({"authority": "kbr", "reduced": "yes", "facts": [DETECTED]}, ["/reduced"]),
         (
             {"authority": "K", "facts": [{"milestone": "lost", "at": "yesterday"}], "more": 1},
             ["/authority", "/facts/0/milestone", "/facts/0/at", "/more"],
@@ -159,7 +166,7 @@ async def test_a_year_that_nobody_gave_is_refused_and_not_guessed(api: Api) -> N
     )
     assert answer.status_code == 422
     assert answer.json()["type"] == "urn:otklik:problem:calendar-year-unknown"
-    assert "2027" in answer.json()["detail"]
+    assert "2027 год не задан (заданы годы 2025–2026)" in answer.json()["detail"]
 
 
 async def test_a_calendar_tells_days_months_and_the_norm(api: Api) -> None:
@@ -167,7 +174,9 @@ async def test_a_calendar_tells_days_months_and_the_norm(api: Api) -> None:
     assert (len(year["days"]), len(year["months"])) == (365, 12)
     assert year["days"][0] == {"date": "2026-01-01", "kind": "off", "hours": 0}
     assert year["norm"]["working_days"] > year["working_days"]
-    assert (await api.get("/v1/calendars/kbr/2031")).status_code == 404
+    unknown = await api.get("/v1/calendars/kbr/2031")
+    assert unknown.status_code == 404
+    assert unknown.json()["detail"] == "Производственный календарь на 2031 год не задан (заданы годы 2025–2026)."
     assert (await api.get("/v1/calendars/buryatia/2026")).status_code == 404
 
 

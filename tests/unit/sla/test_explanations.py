@@ -61,6 +61,14 @@ def golden(name: str, found: str) -> None:
             {"detected": "2026-11-16 09:00", "received": "2026-11-16 09:00", "approved": "2026-11-17 09:45"},
         ),
         ("window", "nenets", False, {"issued": "2026-11-16 12:45"}),
+        ("a-paragraph-that-means-another", "nenets", False, {"detected": "2026-11-16 09:00"}),
+        ("no-reduced-term-at-all", "kursky", True, {"detected": "2026-11-16 09:00"}),
+        (
+            "no-later-than-its-receipt",
+            "kbr",
+            False,
+            {"detected": "2026-11-16 09:40", "received": "2026-11-16 09:10"},
+        ),
     ],
 )
 def test_an_explanation_reads_as_a_whole(name: str, region: str, reduced: bool, facts: dict[str, str]) -> None:

@@ -54,7 +54,8 @@ class Set:
         self.clock = clock
         self.inbox = Inbox(clock, ahead)
         self.owned = list(due)
-        self.ticker = Ticker(self.next_at, self.inbox, clock, lambda: self.owned)
+        self.reached: datetime | None = None
+        self.ticker = Ticker(self.next_at, self.inbox, clock, lambda: dict.fromkeys(self.owned, self.reached))
 
     async def next_at(self, partition: int) -> datetime | None:
         return self.due[partition]

@@ -85,8 +85,16 @@ def test_shortcomings_go_to_the_posts_of_the_act_by_field(region: str) -> None:
     assert data.to
     stated = desk.coordinator("report_shortcoming", agency=desk.a, description="Х", to=[data.to[0]])
     stated.must_be_accepted()
-    wrong = desk.coordinator("report_shortcoming", agency=desk.a, description="Х", to=["Дворник"])
     assert desk.act.shortcomings is not None
+    # The act's own word for its deputies, by field, means the one in whose field the agency works.
+    supervisor = desk.directory.agencies[desk.a].supervisor
+    ranks = {title: desk.directory.authority.leaders_of(title) for title in desk.act.shortcomings.to}
+    (title,) = [title for title, leaders in ranks.items() if supervisor in {leader.post for leader in leaders}]
+    by_title = desk.coordinator("report_shortcoming", agency=desk.a, description="Х", to=[title]).must_be_accepted()
+    meant = by_title.of("shortcoming-reported")
+    assert isinstance(meant, ShortcomingReported)
+    assert meant.to == (supervisor,)
+    wrong = desk.coordinator("report_shortcoming", agency=desk.a, description="Х", to=["Дворник"])
     wrong.refused(422, "forbidden-by-regulation", desk.act.shortcomings.paragraph)
 
 
@@ -163,11 +171,12 @@ def test_a_case_is_proposed_agreed_published_and_reported() -> None:
     case = {"case_id": desk.message.cases[0].case_id}
     desk.executor(desk.a, "report_case_publication", url="https://vk.com/x", **case).refused(409, "wrong-state")
     desk.executor(desk.a, "report_case", **case).refused(409, "wrong-state")
-    desk.give("agree_case", committee, **case).must_be_accepted()
+    desk.give("agree_case", committee, reason="Полезно другим", **case).must_be_accepted()
     desk.give("agree_case", committee, **case).refused(409, "wrong-state")
     desk.give("refuse_case", committee, reason="Х", **case).refused(409, "wrong-state")
     desk.executor(desk.a, "report_case_publication", url="https://vk.com/x", **case).must_be_accepted()
-    desk.executor(desk.a, "report_case", **case).must_be_accepted()
+    desk.executor(desk.a, "report_case", text="Опубликован", **case).must_be_accepted()
+    assert desk.events[-1].data == {"agency": desk.a, "text": "Опубликован", **case}
     desk.executor(desk.a, "report_case", **case).refused(409, "wrong-state")
     assert desk.message.cases[0].status == "reported"
     assert desk.message.status == "answered"

@@ -1,4 +1,4 @@
-// What the pages do by themselves: time left counts down, lists refresh, forms become commands, keys move about.
+// What every page does by itself: time left counts down, lists refresh, keys move about. Forms have a file of their own.
 "use strict";
 
 // The installation's clock, not this machine's: a wrong one here must not show a wrong time left. A simulated clock stands
@@ -26,144 +26,77 @@ function countDown() {
   }
 }
 
-async function refresh() {
-  // A list refreshes while nobody is at work in it; a form that is being filled in is never touched.
-  const live = document.querySelectorAll("[data-live]");
-  if (!live.length || document.hidden || document.activeElement?.closest("form")) return;
+async function fresh() {
   const answer = await fetch(location.href, { credentials: "same-origin" }).catch(() => null);
-  if (!answer || !answer.ok || answer.redirected) return;
-  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  if (!answer || !answer.ok || answer.redirected) return null;
+  return new DOMParser().parseFromString(await answer.text(), "text/html");
+}
+
+async function refresh() {
+  // A list refreshes while nobody is at work in it; a message that is being worked on only tells that it has changed.
+  const live = document.querySelectorAll("[data-live]"), message = document.querySelector("[data-standing]");
+  if (document.hidden || (!live.length && !message) || (live.length && document.activeElement?.closest("form"))) return;
+  const page = await fresh();
+  if (!page) return;
+  if (message) {
+    document.getElementById("moved").hidden = page.querySelector("[data-standing]")?.dataset.standing === message.dataset.standing;
+    return;
+  }
   const kept = document.activeElement?.closest("[data-row] a")?.getAttribute("href");
   for (const part of live) {
-    const next = fresh.querySelector(`[data-live="${part.dataset.live}"]`);
+    const next = page.querySelector(`[data-live="${part.dataset.live}"]`);
     if (next) part.replaceChildren(...next.childNodes);
   }
   if (kept) document.querySelector(`[data-row] a[href="${kept}"]`)?.focus();
   countDown();
 }
 
-// --- commands ---------------------------------------------------------------------------------------------------------
-
-function uuid() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6] & 0x0f) | 0x40;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
-}
-
-function valueOf(field) {
-  const text = field.value.trim();
-  if (text === "") return undefined;
-  switch (field.dataset.kind) {
-    case "list": return text.split(",").map((part) => part.trim()).filter(Boolean);
-    case "bool": return text === "true";
-    case "number": return Number(text);
-    default: return text;
-  }
-}
-
-function routeOf(part) {
-  const chosen = [...part.querySelectorAll("[data-agency]")].filter((row) => row.querySelector("[data-part=chosen]").checked);
-  const led = chosen.some((row) => row.querySelector("[data-part=lead]").checked);
-  return chosen.map((row) => {
-    const one = { agency: row.dataset.agency };
-    const order = row.querySelector("[data-part=order]").value;
-    if (led) one.role = row.querySelector("[data-part=lead]").checked ? "lead" : "contributor";
-    if (order) one.order = Number(order);
-    return one;
-  });
-}
-
-function dataOf(form) {
-  const data = {};
-  for (const field of form.querySelectorAll("[name][data-kind]")) {
-    const value = valueOf(field);
-    if (value !== undefined) data[field.name] = value;
-  }
-  for (const part of form.querySelectorAll("[data-route]")) data[part.dataset.route] = routeOf(part);
-  return data;
-}
-
-function tell(text) {
-  const place = document.getElementById("problem");
-  place.textContent = text;
-  place.hidden = !text;
-  if (text) { place.scrollIntoView({ block: "nearest" }); place.focus(); }
-}
-
-function wordsOf(problem, form) {
-  const where = problem.paragraph ? ` (пункт ${problem.paragraph})` : "";
-  const faults = (problem.errors || []).map((fault) => {
-    // A fault points into the command's JSON; a person knows the field by its label.
-    const name = fault.pointer.split("/")[2];
-    const field = [...form.elements].find((one) => one.name && one.name === name);
-    return `${field?.closest("label")?.firstChild.textContent.trim() || fault.pointer}: ${fault.detail}`;
-  });
-  return [`${problem.detail || problem.title || "Не вышло"}${where}`, ...faults].join("\n");
-}
-
-const meta = (name) => document.querySelector(`meta[name="otklik-${name}"]`)?.content;
-
-async function send(form) {
-  // One id until the answer is known: a second press, or one after a lost answer, is the same command.
-  const body = { type: form.dataset.command, data: dataOf(form), expected_sequence: Number(form.dataset.sequence) };
-  const written = JSON.stringify(body);
-  if (form.dataset.written !== written) { form.dataset.written = written; form.dataset.key = uuid(); }
-  const workflow = `${location.protocol}//${location.hostname}:${meta("workflow")}`;
-  const answer = await fetch(`${workflow}/v1/messages/${form.dataset.message}/commands`, {
-    method: "POST",
-    headers: { "Authorization": `Bearer ${meta("token")}`, "Content-Type": "application/json", "Idempotency-Key": form.dataset.key },
-    body: written,
-  });
-  const told = await answer.json().catch(() => ({ title: `Ответ ${answer.status}` }));
-  if (answer.ok) return told;
-  if (answer.status === 401) { location.href = `/login?back=${encodeURIComponent(location.pathname)}`; }
-  // A refusal is an outcome of its own: what is sent after it is another command.
-  if (answer.status < 500) delete form.dataset.written;
-  throw new Error(wordsOf(told, form));
-}
-
-document.addEventListener("submit", async (event) => {
-  const form = event.target.closest("form[data-command]");
-  if (!form) return;
-  event.preventDefault();
-  const button = form.querySelector("button");
-  if (button.disabled) return;
-  button.disabled = true;
-  tell("");
-  try {
-    const accepted = await send(form);
-    location.href = `${location.pathname}?at_least=${accepted.sequence}`;
-  } catch (error) {
-    tell(error instanceof TypeError ? "Служба workflow не отвечает: команда не потеряна, повторите." : error.message);
-    button.disabled = false;
-  }
-});
-
 // --- keys and small help ------------------------------------------------------------------------------------------------
 
 let going = false;
 
+// By the place of the key and not by its letter: the same keys serve in the Russian layout.
+const letter = (event) => (event.code.startsWith("Key") ? event.code.slice(3).toLowerCase() : "");
+
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea")) return;
-  const rows = [...document.querySelectorAll("[data-row] a")];
-  const at = rows.indexOf(document.activeElement);
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, dialog")) return;
+  const rows = [...document.querySelectorAll("[data-row] a")], at = rows.indexOf(document.activeElement);
+  const key = letter(event);
   if (going) {
     going = false;
-    document.querySelector(`[data-go="${event.key}"]`)?.click();
-  } else if (event.key === "g") {
+    document.querySelector(`[data-go="${key}"]`)?.click();
+  } else if (event.key === "?") {
+    document.getElementById("keys")?.showModal();
+  } else if (event.key === "/" || event.code === "Slash") {
+    document.querySelector("[data-search]")?.focus();
+  } else if (/^[1-9]$/.test(event.key)) {
+    openForm(event.key);
+  } else if (key === "g") {
     going = true;
     setTimeout(() => { going = false; }, 1500);
-  } else if (event.key === "j" || event.key === "k") {
-    rows[Math.min(Math.max(at + (event.key === "j" ? 1 : -1), 0), rows.length - 1)]?.focus();
-  } else if (event.key === "/") {
-    document.querySelector("[data-search]")?.focus();
-  } else if (event.key === "u") {
-    document.querySelector("[data-back]")?.click();
+  } else if (key === "j" || key === "k") {
+    rows[Math.min(Math.max(at + (key === "j" ? 1 : -1), 0), rows.length - 1)]?.focus();
+  } else if (key === "u" || key === "n") {
+    document.querySelector(key === "u" ? "[data-back]" : "[data-next]")?.click();
   } else return;
   event.preventDefault();
 });
+
+function openForm(number) {
+  const place = document.querySelector(`[data-form="${number}"]`);
+  if (!place) return;
+  place.open = true;
+  place.querySelector("input:not([type=hidden]), select, textarea, button.main, button.bad").focus();
+  place.scrollIntoView({ block: "nearest" });
+}
+
+const help = document.querySelector("[data-help]");
+if (help) {
+  help.hidden = false;
+  help.addEventListener("click", () => document.getElementById("keys").showModal());
+}
+// What was typed and not sent is for who typed it.
+document.querySelector("[data-logout]")?.addEventListener("submit", () => sessionStorage.clear());
 
 document.addEventListener("focusin", (event) => {
   for (const row of document.querySelectorAll("tr.at")) row.classList.remove("at");
