@@ -67,6 +67,7 @@ class StoredWaiter:
         self._schema = schema
         self._source = source
         self._positions: dict[int, int] = {}
+        self._furthest: dict[int, int] = {}
         self._waiting: dict[int, list[tuple[int, asyncio.Future[None]]]] = defaultdict(list)
         self._changes: dict[int, asyncio.Future[None]] = {}
         self._task: asyncio.Task[None] | None = None
@@ -95,6 +96,11 @@ class StoredWaiter:
         finally:
             with contextlib.suppress(ValueError):
                 self._waiting[position.partition].remove(entry)
+
+    def furthest(self, partition: int) -> int:
+        """Up to where this process has ever known the partition to be stored. Tables that stand before it were dropped, or
+        restored from an older copy, and are being folded anew: what is not there yet may well exist."""
+        return self._furthest.get(partition, 0)
 
     def next_change(self, partition: int) -> asyncio.Future[None]:
         """Done when something is stored in the partition after this call. Ask for it before looking, then wait."""
@@ -137,6 +143,7 @@ class StoredWaiter:
     def _stored(self, partition: int, position: int) -> None:
         moved = self._positions.get(partition) != position
         self._positions[partition] = position
+        self._furthest[partition] = max(position, self.furthest(partition))
         for offset, waiting in self._waiting[partition]:
             if offset < position and not waiting.done():
                 waiting.set_result(None)

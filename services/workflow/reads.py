@@ -34,22 +34,33 @@ class MessageReader:
 
     async def message(self, message_id: str, at_least: int | None) -> Message | None:
         """The message; with `at_least`, waits up to 5 s for that sequence. Raises ProblemError 504 when the message is
-        there and has not come that far."""
+        there and has not come that far, and 503 when it is not there and the tables are being folded anew."""
         partition = partition_of(message_id.encode(), self._partitions)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + AT_LEAST_SECONDS
         while True:
             change = self._waiter.next_change(partition)
             found = (await self.messages([(partition, message_id)])).get(message_id)
-            if at_least is None or (found is not None and found.sequence >= at_least):
+            if found is not None and found.sequence >= (at_least or 0):
                 return found
+            if at_least is None:
+                break
             left = deadline - loop.time()
             if left <= 0:
                 break
             await asyncio.wait({change}, timeout=min(left, LOOK_SECONDS))
         if found is None:
-            return None
+            await self._stands(partition)
+            # Between the two looks the tables may have come to stand where they stood.
+            return (await self.messages([(partition, message_id)])).get(message_id)
         raise problems.not_in_time(None, f"Сообщение пока в состоянии {found.sequence}, а не {at_least}.")
+
+    async def _stands(self, partition: int) -> None:
+        """Raises ProblemError 503 while the tables stand before what was stored once: a message that is not there may exist."""
+        place = await self._store.place(partition)
+        stored = place.offsets.get(self._decider.source, 0) if place is not None else 0
+        if stored < self._waiter.furthest(partition):
+            raise problems.unavailable(1, "Таблицы собираются заново из журнала: повторите позже.")
 
     async def messages(self, wanted: Sequence[tuple[int, str]]) -> dict[str, Message]:
         """Messages by id; `wanted` are partitions and ids."""

@@ -169,7 +169,10 @@ def main() -> int:
     parser.add_argument("--messages", type=int, help="end when so many are done, each part killed in the middle")
     parser.add_argument("--brokers", type=int, choices=(1, 3), default=1)
     parser.add_argument(
-        "--tables", action="store_true", help="tables are dropped and PostgreSQL restored under services"
+        "--tables",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="tables are dropped and PostgreSQL restored under services",
     )
     parser.add_argument("--port-base", type=int, help="ports of this driver; free ones by default")
     parser.add_argument("--results", type=Path, help="a Markdown file that gets a row of every run")

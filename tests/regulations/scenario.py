@@ -7,6 +7,7 @@ A line of deadlines reads `set answer/1 until 17.11 10:10 by minstroy (10)`: wha
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -121,11 +122,9 @@ class Office:
 
     def play(self, step: Step) -> None:
         """Do it, and compare what came of it. AssertionError names the step."""
-        self.number += 1
-        at, place = self._instant(step.at), f"{step.at} {step.do}"
-        outputs = self.partition.when(self._envelope(step, at), at)
+        place, outputs = f"{step.at} {step.do}", self.submit(step)
         events = [one.envelope for one in outputs if one.topic == topics.EVENTS]
-        said = [line for event in events for line in self._judged(event)]
+        said = [line for event in events for line in self.judged(event)]
         refusal = next((one.envelope for one in outputs if one.envelope.type == REFUSED), None)
         assert (refusal is not None) == (step.refused is not None), f"{place}: {refusal and refusal.data['problem']}"
         if refusal is not None:
@@ -160,6 +159,19 @@ class Office:
             assert lines == list(step.deadlines), f"{place}: " + "\n  ".join(["", *lines])
             self._learn(step, names, said)
 
+    def submit(self, step: Step) -> Sequence[Output]:
+        """What workflow says of a step; sla has not read it yet."""
+        self.number += 1
+        at = self._instant(step.at)
+        return self.partition.when(self._envelope(step, at), at)
+
+    def judged(self, event: Envelope) -> list[Said]:
+        """What sla says of an event."""
+        before = self.deadlines.mark()
+        self.deadlines.read(event)
+        told = [one for one in self.deadlines.told[before:] if one.type in TYPES]
+        return [self._line(e.short(event.type), one) for one in told]
+
     def _learn(self, step: Step, names: list[str], said: list[Said]) -> None:
         for name in set(names) - {one.cause for one in said}:
             # `published` says nothing of a clarification alone: a further interim at least meets its `publish`.
@@ -189,12 +201,6 @@ class Office:
     def _open(self) -> list[Any]:
         told = [getattr(state, "said", None) for state in self.deadlines.states.values()]
         return [one for each in told if each is not None for one in each.open()]
-
-    def _judged(self, event: Envelope) -> list[Said]:
-        before = self.deadlines.mark()
-        self.deadlines.read(event)
-        told = [one for one in self.deadlines.told[before:] if one.type in TYPES]
-        return [self._line(e.short(event.type), one) for one in told]
 
     def _line(self, cause: str, told: Envelope) -> Said:
         kind, data = TYPES[told.type], DeadlineData.model_validate(told.data)
