@@ -63,7 +63,7 @@ CARRIED: dict[str, tuple[str, ...]] = {
     topics.OUTCOMES: OUTCOMES,
     topics.DEADLINES: (*TYPES, PENDING),
     topics.ESCALATIONS: TO_LEADERSHIP,
-    topics.DEAD_LETTERS: ("dead-letter",),
+    topics.DEAD_LETTERS: ("dead-letter", "dead-letter-note"),
     topics.CLOCK: ("clock",),
     "commands": BY_AGENCIES,
     "assignments": (*TO_AGENCIES, *OUTCOMES, *TYPES),
@@ -76,6 +76,10 @@ _DEAD_LETTER_HEADERS = {
     "otklik-origin": "тема/партиция/смещение исходной записи",
     "otklik-first-appended-at": "Когда исходная запись поступила впервые, RFC 3339",
     "otklik-cut": "Только у урезанных: сколько байт было",
+}
+_NOTE_HEADERS = {
+    "otklik-settles": "Смещение письма в этой теме, о котором заметка",
+    "otklik-settled": "Что с ним сделано: replayed — подано снова, dismissed — отклонено",
 }
 
 
@@ -169,6 +173,16 @@ def _message(kind: str) -> dict[str, Any]:
         properties = {name: {"type": "string", "description": words} for name, words in _DEAD_LETTER_HEADERS.items()}
         headers = {"type": "object", "required": list(_DEAD_LETTER_HEADERS)[:3], "properties": properties}
         return {"contentType": "application/octet-stream", "headers": headers, "title": "Непринятая запись"}
+    if kind == "dead-letter-note":
+        properties = {name: {"type": "string", "description": words} for name, words in _NOTE_HEADERS.items()}
+        headers = {"type": "object", "required": list(_NOTE_HEADERS), "properties": properties}
+        words = "Что стало с непринятой записью (заголовка otklik-origin у заметки нет)"
+        return {
+            "contentType": CONTENT_TYPE.decode(),
+            "headers": headers,
+            "payload": _formatted({"$ref": "./json/envelope.json"}),
+            "title": words,
+        }
     key: dict[str, Any] = {"type": "string"}
     if kind == "clock":
         return {

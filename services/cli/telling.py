@@ -7,6 +7,7 @@ cannot be reached, so try again. Progress and words for people go to stderr, wha
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 
@@ -37,6 +38,8 @@ class Refused(Exception):
 def told() -> Iterator[Console]:
     """A console on stderr; errors become a word and an exit code."""
     console = Console(stderr=True)
+    # What the client tries again by itself is no word for an operator; what it gives up comes as an error.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
     def say(error: Exception) -> None:
         console.print(escape(str(error) or type(error).__name__), highlight=False, soft_wrap=True)
