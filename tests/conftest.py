@@ -16,6 +16,8 @@ from services.runtime.embedded import KAFKA_VERSION, EmbeddedKafka, EmbeddedPost
 from tests.ports import free_port
 
 _SLOW = ("tests/bench", "tests/chaos/long")
+_SHARED = frozenset({"installation", "all_four"})
+"""Fixtures that are a whole installation, and last as long as the run."""
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -30,8 +32,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Workers take whole files, since fixtures of a file are costly; what walks one installation stays in one worker, in
     its order."""
     for item in items:
-        together = "installation" if "installation" in getattr(item, "fixturenames", ()) else _place(item.path, config)
-        item.add_marker(pytest.mark.xdist_group(together))
+        shared = _SHARED.intersection(getattr(item, "fixturenames", ()))
+        item.add_marker(pytest.mark.xdist_group(min(shared, default=_place(item.path, config))))
 
 
 def _place(path: Path, config: pytest.Config) -> str:

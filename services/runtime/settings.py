@@ -88,13 +88,13 @@ class Settings(BaseSettings):
     http_host: str = Field(default="127.0.0.1", description="адрес, на котором службы слушают HTTP")
     max_request_bytes: int = Field(default=1 << 20, ge=1024, le=4 << 20, description="предел тела запроса, байт")
     requests_per_second: float = Field(
-        default=200.0,
+        default=1000.0,
         ge=0,
         le=1_000_000,
         description="запросов в секунду с одним токеном (sub) на копию службы; 0 — без предела",
     )
     requests_burst: int = Field(
-        default=2000, ge=1, le=10_000_000, description="сколько запросов с одним токеном можно подать разом"
+        default=10_000, ge=1, le=10_000_000, description="сколько запросов с одним токеном можно подать разом"
     )
     outcome_timeout: float = Field(default=10.0, gt=0, le=300, description="сколько ждать исхода команды, секунд")
     batch_max: int = Field(default=500, ge=1, le=10_000, description="наибольшая пачка записей одной транзакции")
