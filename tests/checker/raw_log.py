@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -10,6 +11,8 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+
+PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -67,19 +70,18 @@ async def read(bootstrap: str, prefix: str, topics: list[str]) -> RawLog:
                 await consumer.seek_to_beginning(*partitions)
                 starts = await consumer.beginning_offsets(partitions)
                 pending = {tp for tp in partitions if ends[tp] > starts[tp]}
-                quiet = 0
-                while pending and quiet < 3:
-                    # Control records are never delivered: a partition whose rest is only they goes quiet before its end.
-                    got = await consumer.getmany(*pending, timeout_ms=700)
-                    quiet = 0 if got else quiet + 1
+                patience = time.monotonic() + PATIENCE_S
+                while pending:
+                    assert time.monotonic() < patience, f"{sorted(pending)} cannot be read to their ends {ends}"
+                    got = await consumer.getmany(*pending, timeout_ms=200)
                     for tp, found in got.items():
                         for one in found:
                             stamp = datetime.fromtimestamp(one.timestamp / 1000, UTC)
                             records.append(
                                 Raw(topic, tp.partition, one.offset, one.key, one.value, dict(one.headers), stamp)
                             )
-                        if found and found[-1].offset + 1 >= ends[tp]:
-                            pending.discard(tp)
+                    # Control records are never delivered, but the position passes them: it does reach the last stable offset.
+                    pending = {tp for tp in pending if await consumer.position(tp) < ends[tp]}
             log.topics[topic] = sorted(records, key=lambda raw: (raw.partition, raw.offset))
     finally:
         await consumer.stop()

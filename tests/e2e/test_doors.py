@@ -46,7 +46,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "workflow GET /v1/messages?agency={agency}": ("3mm4mmmm33", "3oo4oooo33"),
     "workflow GET /v1/messages/{message_id}": ("4mm4mmmm44", "4444444444"),
     "workflow GET /v1/messages/{message_id}/history": ("4mm4mmmm44", "4444444444"),
-    "workflow GET /v1/commands/{command_id}": ("4+44444444", "4444444444"),
+    "workflow GET /v1/commands/{command_id}": ("4+44++++44", "4444444444"),
     "workflow GET /v1/authorities": ("++++++++++", "oooooooooo"),
     "workflow GET /v1/authorities/{authority}": ("++++++++++", "4444444444"),
     "workflow POST /v1/authorities/{authority}/amendments": ("33333333>3", "3333333343"),
