@@ -70,7 +70,7 @@ class DeciderRunner(GroupRunner):
             limits = self.parts.limits
             while True:
                 self._tell(worker, health)
-                records = await self.take(unit, worker.feed, leaving, limits.batch_max, limits.bytes_max)
+                records = await self.take(unit, worker.feed, leaving, limits, worker.check_stands)
                 if records is None:
                     return
                 before = worker.place.serial

@@ -11,7 +11,7 @@ import logging
 import random
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 from services.runtime import telemetry
@@ -22,6 +22,7 @@ from services.runtime.log import Fenced, Log, LogError, Member, Record, TopicPar
 from services.runtime.states import PartitionStopped
 from services.runtime.store import OwnershipLost, StoreError
 from services.runtime.tasks import Watchdog, end_task
+from services.runtime.transaction import Limits
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +31,8 @@ TAKEN_OVER_RETRY_S = 1.0
 """After another one took the partition: time to learn from the group that it is not ours, before taking it back."""
 LAST_RETRY_S = 10.0
 MEASURE_EVERY_S = 2.0
+LOOK_EVERY_S = 5.0
+"""How often an idle unit looks whether what it has stored still stands: nobody else would notice before its next record."""
 ANSWER_S = 5.0
 """A Kafka that takes longer to say where a log ends is as good as away."""
 FINISH_S = 5.0
@@ -176,14 +179,22 @@ class GroupRunner(ABC):
             delay = min(2 * delay, LAST_RETRY_S)
 
     async def take(
-        self, unit: str, feed: Feed, leaving: asyncio.Event, limit: int, max_bytes: int
+        self,
+        unit: str,
+        feed: Feed,
+        leaving: asyncio.Event,
+        limits: Limits,
+        stands: Callable[[], Awaitable[None]] | None = None,
     ) -> list[Record] | None:
-        """Wait for records, idle; None when it is time to leave."""
+        """Wait for records, idle; None when it is time to leave. `stands` raises when what was stored is gone meanwhile."""
         self.health.moved(unit, busy=False)
-        taking = asyncio.create_task(feed.take(limit, max_bytes))
+        taking = asyncio.create_task(feed.take(limits.batch_max, limits.bytes_max))
         left = asyncio.create_task(leaving.wait())
+        look_s = LOOK_EVERY_S if stands is not None else None
         try:
-            await asyncio.wait({taking, left}, return_when=asyncio.FIRST_COMPLETED)
+            while not (await asyncio.wait({taking, left}, timeout=look_s, return_when=asyncio.FIRST_COMPLETED))[0]:
+                if stands is not None:
+                    await stands()
         finally:
             for task in (taking, left):
                 if not task.done():

@@ -21,7 +21,7 @@ from services.runtime.feed import Feed
 from services.runtime.headers import Cursor
 from services.runtime.log import Record
 from services.runtime.states import PartitionStopped, States
-from services.runtime.store import OF_SOURCE, DeciderStore, Kept, Place, Quarantined
+from services.runtime.store import OF_SOURCE, DeciderStore, Kept, OwnershipLost, Place, Quarantined
 from services.runtime.sweeping import Sweeping
 from services.runtime.transaction import Limits, Transactions
 
@@ -86,6 +86,12 @@ class PartitionWorker:
         if self.feed is None:
             raise RuntimeError("nothing to read from")
         return await self.feed.take(self._limits.batch_max, self._limits.bytes_max)
+
+    async def check_stands(self) -> None:
+        """Raises `OwnershipLost` when the store does not stand where it was left: dropped, or restored from an older copy."""
+        found = await self._store.place(self.partition)
+        if found is None or found.serial != self.place.serial:
+            raise OwnershipLost(f"{self.decider.source}/{self.partition}: what was stored is gone")
 
     async def handle(self, records: Sequence[Record]) -> None:
         """Decide and store these records; one transaction, or several when they say much."""

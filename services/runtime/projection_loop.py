@@ -6,6 +6,7 @@ import asyncio
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -17,9 +18,9 @@ from services.runtime.decider import UnknownEvent
 from services.runtime.group_runner import GroupRunner, Units
 from services.runtime.health import Health, PartitionHealth
 from services.runtime.log import Log, LogError, Record, TopicPartition
-from services.runtime.postgres_positions import transaction
+from services.runtime.postgres_positions import reading, transaction
 from services.runtime.states import PartitionStopped
-from services.runtime.store import Place, StoreError
+from services.runtime.store import OwnershipLost, Place, StoreError
 from services.runtime.transaction import Limits
 
 
@@ -82,7 +83,7 @@ class ProjectionRunner(GroupRunner):
             while True:
                 health.next_offset, health.at = sum(place.offsets.values()), place.at
                 health.end_offset = max(health.end_offset, health.next_offset)
-                records = await self.take(unit, feed, leaving, self._limits.batch_max, self._limits.bytes_max)
+                records = await self.take(unit, feed, leaving, self._limits, partial(self._check_stands, number, place))
                 if records is None:
                     return
                 with self.batch(unit, records):
@@ -90,6 +91,13 @@ class ProjectionRunner(GroupRunner):
                 telemetry.transactions_total.labels(self.service).inc()
         finally:
             feed.close()
+
+    async def _check_stands(self, number: int, place: Place) -> None:
+        """As deciders do: rows may be dropped, or restored from an older copy, while nothing comes in."""
+        async with reading(self._engine, f"looking at {self.service} {number}") as connection:
+            found = await positions.look(connection, self.service, number)
+        if found is None or found.serial != place.serial:
+            raise OwnershipLost(f"{self.service} {number}: what was stored is gone")
 
     async def _open(self, number: int, owner: str) -> Place:
         """Claim the partition, and see whether the rows are of this log."""

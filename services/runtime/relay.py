@@ -70,7 +70,7 @@ class Relay(GroupRunner):
             while True:
                 health.next_offset = following
                 health.end_offset = max(health.end_offset, following)
-                records = await self.take(unit, feed, leaving, self._limits.batch_max, self._limits.bytes_max)
+                records = await self.take(unit, feed, leaving, self._limits)
                 if records is None:
                     return
                 if session is None:

@@ -15,7 +15,7 @@ from tests.checker.invariants import check_log, registers_agree
 from tests.checker.messages import deadlines_agree, histories, histories_agree, reads_agree, tables_agree
 from tests.checker.raw_log import RawLog, read
 from tests.checker.working_time import deadlines_recomputed
-from tests.e2e.installation import Client, Installation
+from tests.e2e.installation import Client, Installation, Problem
 
 TOPICS = ["inbox", "events", "outcomes", "deadlines", "dead-letters"]
 SAMPLE = 150
@@ -103,7 +103,10 @@ async def _given_time(check: Callable[[], Awaitable[list[str]]], patience_s: flo
     """Folding what is there takes a moment: what is wrong at first may be right soon, and then it stays so."""
     deadline = time.monotonic() + patience_s
     while True:
-        found = await check()
+        try:
+            found = await check()
+        except Problem as problem:
+            found = [f"a reader was refused: {problem}"]
         if not found or time.monotonic() > deadline:
             return found
         await asyncio.sleep(1)

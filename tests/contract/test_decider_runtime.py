@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from services.runtime import group_runner
 from services.runtime.headers import FIRST_APPENDED_AT, ORIGIN, REASON, Cause
 from services.runtime.log import LogError, Outgoing, TopicPartition
 from services.runtime.store import Changes, OwnershipLost, Place
@@ -232,6 +233,19 @@ async def test_tables_dropped_under_a_running_owner_let_no_entry_of_the_agenda_p
     await rig.send("ring")
     await rig.settled(decider)
     assert [event.type for event in await rig.events()] == ["ring-set", "noted", "rang"]
+
+
+async def test_tables_dropped_under_an_idle_owner_are_folded_anew_though_nothing_comes_in(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_runner, "LOOK_EVERY_S", 0.2)
+    decider = CounterDecider()
+    await rig.run(decider)
+    await rig.send("add", n=1)
+    await rig.settled(decider)
+    await rig.forget_tables(decider)
+    await rig.settled(decider)
+    assert await rig.state(decider, "message/a") == Counter(count=1, sequence=1)
 
 
 async def _works(running: Running) -> bool:

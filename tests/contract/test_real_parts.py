@@ -13,7 +13,7 @@ from aiokafka.structs import OffsetAndMetadata
 from sqlalchemy import MetaData, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from services.runtime import postgres_positions
+from services.runtime import group_runner, postgres_positions
 from services.runtime.database import create_engine, wait_for_database
 from services.runtime.decider import UnknownEvent
 from services.runtime.kafka_admin import Unsuitable, Wanted, check_cluster, describe, ensure_topics
@@ -236,6 +236,26 @@ async def test_a_projection_stores_rows_and_positions_together(log: KafkaLog, en
     await until(stopped, "an unknown event stops the partition")
     assert len(await _rows(engine)) == 5
     await third.stop()
+    await asyncio.wait_for(task, 20)
+
+
+async def test_rows_dropped_under_an_idle_projection_are_folded_anew(
+    log: KafkaLog, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_runner, "LOOK_EVERY_S", 0.2)
+    await _tables(engine)
+    await _append(log, ("events", 0, b"1"), ("deadlines", 0, b"2"))
+    runner = ProjectionRunner(Rows(), log, engine)
+    task = asyncio.create_task(runner.run())
+
+    async def both() -> bool:
+        return len(await _rows(engine)) == 2
+
+    await until(both, "both rows")
+    async with engine.begin() as connection:
+        await connection.execute(text("TRUNCATE rows.rows, rows.positions"))
+    await until(both, "both rows again")
+    await runner.stop()
     await asyncio.wait_for(task, 20)
 
 
