@@ -1,19 +1,25 @@
 """What gates, relays and tools do with either log."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from aiokafka import TopicPartition as KafkaPartition
+from aiokafka.consumer.subscription_state import SubscriptionState
 from aiokafka.partitioner import murmur2
 
 from services.runtime.appender import GROUP_RECORDS, Appender, Overloaded
 from services.runtime.broadcast import Broadcast, broadcast
 from services.runtime.clock import ClockNotSet, ManualClock, SimulatedClock
 from services.runtime.decider import Unreadable
+from services.runtime.feed import Feed
 from services.runtime.headers import REASON, Cause
+from services.runtime.kafka_client import KafkaSettings
+from services.runtime.kafka_consumer import KafkaMember
 from services.runtime.log import Log, LogError, Outgoing, Position, Record, TopicPartition
 from services.runtime.partitioner import partition_of
 from services.runtime.relay import Relay
@@ -104,6 +110,23 @@ async def test_nobody_waits_in_the_queue_for_a_log_that_is_away(rig: Rig) -> Non
     assert len(found) == 4 * GROUP_RECORDS and all(isinstance(result, LogError) for result in found)
     assert log.attempts == 1
     await appender.stop()
+
+
+async def test_where_a_member_stands_can_be_asked_while_a_topic_that_fits_its_pattern_is_new() -> None:
+    """The measuring of health asks every two seconds, also between the new topic and the group's next generation."""
+    member = KafkaMember(KafkaSettings("nowhere:9092", "p"), "doors", (), r"commands\..*")
+    one = KafkaPartition("p.commands.a.b", 0)
+    known = SubscriptionState()
+    known.subscribe_pattern(re.compile(r"^p\.commands\."))
+    member._consumer = SimpleNamespace(_subscription=known)
+    assert member.positions() == {}
+    known.subscribe_from_pattern({one.topic})
+    known.assign_from_subscribed({one})
+    known.seek(one, 7)
+    member._feeds[one] = Feed(lambda: None, lambda: None, lambda: None)
+    assert member.positions() == {TopicPartition("commands.a.b", 0): 7}
+    known.subscribe_from_pattern({one.topic, "p.commands.a.c"})
+    assert member.positions() == {}
 
 
 async def test_keys_go_where_kafkas_own_clients_put_them(rig: Rig) -> None:
