@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
-
 from schemas import topics
 from services.intake.api import make_app
 from services.intake.detections import Intake
 from services.intake.law import AuthoritiesInForce
 from services.intake.store import SCHEMA, AuthorityStore
 from services.intake.topic import admitted
-from services.runtime import installation, process
-from services.runtime.appender import Appender
-from services.runtime.database import DatabaseProbe, create_engine, wait_for_database
+from services.runtime import opening, process
+from services.runtime.database import DatabaseProbe
 from services.runtime.http import Check, health_of, serve
-from services.runtime.migrate import upgrade
 from services.runtime.relay import Relay
 from services.runtime.settings import Settings
 
 
 async def run(settings: Settings, port: int) -> None:
     """Until cancelled. Raises `Unsuitable`, `LogError`, `StoreError` when it cannot begin."""
-    async with AsyncExitStack() as stack:
-        log = await stack.enter_async_context(installation.open_log(settings))
-        await installation.check(settings)
-        clock = await stack.enter_async_context(installation.open_clock(settings, log))
-        engine = create_engine(settings.postgres, SCHEMA, 2)
-        stack.push_async_callback(engine.dispose)
-        await wait_for_database(engine)
-        await upgrade(engine, SCHEMA)
-        appender = Appender(log, clock)
-        await appender.start()
-        stack.push_async_callback(appender.stop)
+    async with (
+        opening.ground(settings, SCHEMA, 2) as (log, engine),
+        opening.appending(settings, log) as (clock, appender),
+    ):
         law = AuthoritiesInForce(log, AuthorityStore(engine))
         intake = Intake(appender, law.ages, clock.now, law.next_change)
         relay = Relay("intake", log, lambda record: admitted(intake, record), topics=(topics.DETECTIONS,), clock=clock)

@@ -12,8 +12,8 @@ from regulations.directory import Directory
 from services.runtime.postgres_positions import transaction
 
 SCHEMA = "intake"
-VERSION = 1
-"""Of what is stored: raised when the shape of a directory changes, so that all is folded anew."""
+VERSION = 2
+"""Of what is stored: raised when the shape or the fold of a directory changes, so that all is folded anew."""
 
 
 class AuthorityStore:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
 
 from services.reporting.api import app_of
 from services.reporting.progress import Progress
 from services.reporting.projection import Reporting
 from services.reporting.tables import SCHEMA
-from services.runtime import installation, process
-from services.runtime.database import DatabaseProbe, create_engine, wait_for_database
+from services.runtime import opening, process
+from services.runtime.database import DatabaseProbe
 from services.runtime.http import Health, Ready, health_of, serve
 from services.runtime.log import LogError
-from services.runtime.migrate import upgrade
 from services.runtime.projection_loop import ProjectionRunner
 from services.runtime.settings import Settings
 from services.runtime.store import StoreError
@@ -42,13 +40,7 @@ def health_by(runner: ProjectionRunner, progress: Progress, database: DatabasePr
 
 async def run(settings: Settings, port: int) -> None:
     """Until cancelled. Raises `Unsuitable`, `LogError`, `StoreError` when it cannot begin."""
-    async with AsyncExitStack() as stack:
-        log = await stack.enter_async_context(installation.open_log(settings))
-        await installation.check(settings)
-        engine = create_engine(settings.postgres, SCHEMA, settings.database_pool)
-        stack.push_async_callback(engine.dispose)
-        await wait_for_database(engine)
-        await upgrade(engine, SCHEMA)
+    async with opening.ground(settings, SCHEMA, settings.database_pool) as (log, engine):
         runner = ProjectionRunner(Reporting(), log, engine, limits=Limits(batch_max=settings.batch_max))
         runner.health.lag_limit = settings.lag_limit
         progress = Progress(log, engine, settings.partitions)

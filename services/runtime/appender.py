@@ -56,6 +56,7 @@ class Appender:
         self._max_records = max_records
         self._max_bytes = max_bytes
         self._queue: deque[_Wanted] = deque()
+        self._in_hand: list[_Wanted] = []
         self._records = 0
         self._bytes = 0
         self._wake = asyncio.Event()
@@ -73,13 +74,12 @@ class Appender:
             await asyncio.wait_for(self._drained(), seconds)
         if self._task is not None:
             await end_task(self._task)
-        self._fail(self._queue, LogError("the appender has stopped"))
-        self._queue.clear()
-        self._records = self._bytes = 0
+        self._fail_queued(LogError("the appender has stopped"))
         await self._drop_writer()
 
     async def _drained(self) -> None:
-        pending = [wanted.done for wanted in self._queue]
+        # Also what is on its way: it may be stored already, and its caller would be told that nobody knows.
+        pending = [wanted.done for wanted in (*self._in_hand, *self._queue)]
         if pending:
             await asyncio.wait(pending)
 
@@ -118,11 +118,11 @@ class Appender:
             except LogError as error:
                 # Nobody is kept waiting for a log that cannot be reached: the callers answer 503.
                 self.failing = str(error)
-                self._fail(self._take(), error)
+                self._fail_queued(error)
                 await asyncio.sleep(delay)
                 delay = min(2 * delay, LAST_RETRY_S)
                 continue
-            group = self._take()
+            group = self._in_hand = self._take()
             if not group:
                 continue
             outgoing = [record for wanted in group for record in wanted.outgoing]
@@ -170,6 +170,12 @@ class Appender:
         for wanted in group:
             if not wanted.done.done():
                 wanted.done.set_result([error] * len(wanted.outgoing))
+
+    def _fail_queued(self, error: LogError) -> None:
+        self._fail(self._queue, error)
+        self._queue.clear()
+        self._records = self._bytes = 0
+        self._wake.clear()
 
     async def _drop_writer(self) -> None:
         writer, self._writer = self._writer, None

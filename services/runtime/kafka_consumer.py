@@ -169,7 +169,11 @@ class KafkaMember(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
         if consumer is None:
             return {}
         # aiokafka's own `position()` waits where there is none yet.
-        assigned = consumer._subscription.subscription.assignment
+        subscription = consumer._subscription.subscription
+        assigned = None if subscription is None else subscription.assignment
+        if assigned is None:
+            # A topic that fits the pattern is new: until the group has handed out anew, nothing is assigned.
+            return {}
         states = {place: assigned.state_value(place) for place in self._feeds if place in assigned.tps}
         return {
             TopicPartition(self._settings.short(place.topic), place.partition): state.position

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import AsyncExitStack
 from datetime import datetime
-from importlib.metadata import version
 
 from prometheus_client import Gauge
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from schemas import topics
-from services.runtime import installation, process
-from services.runtime.appender import Appender
-from services.runtime.database import DatabaseProbe, create_engine, wait_for_database
-from services.runtime.decider_loop import DeciderRunner
+from services.runtime import opening, process
+from services.runtime.database import DatabaseProbe
 from services.runtime.gate import StoredWaiter
 from services.runtime.http import Check, health_of, serve
-from services.runtime.migrate import upgrade
 from services.runtime.settings import Settings
 from services.runtime.store import StoreError
-from services.runtime.transaction import Limits
 from services.sla.api import make_app
 from services.sla.decider import Sla
 from services.sla.store import SCHEMA, Reader, make_store, running_deadlines, waiting_for_a_year
@@ -70,30 +64,14 @@ class DeadlineCounts:
 
 async def run(settings: Settings, port: int) -> None:
     """Until cancelled. Raises `Unsuitable`, `LogError`, `StoreError` when it cannot begin."""
-    async with AsyncExitStack() as stack:
-        log = await stack.enter_async_context(installation.open_log(settings))
-        await installation.check(settings)
-        clock = await stack.enter_async_context(installation.open_clock(settings, log))
-        engine = create_engine(settings.postgres, SCHEMA, settings.database_pool)
-        stack.push_async_callback(engine.dispose)
-        await wait_for_database(engine)
-        await upgrade(engine, SCHEMA)
+    async with (
+        opening.ground(settings, SCHEMA, settings.database_pool) as (log, engine),
+        opening.appending(settings, log) as (clock, appender),
+        StoredWaiter(settings.postgres, SCHEMA, topics.EVENTS) as waiter,
+    ):
         decider = Sla(settings.partitions)
         store = make_store(engine)
-        appender = Appender(log, clock)
-        await appender.start()
-        stack.push_async_callback(appender.stop)
-        waiter = await stack.enter_async_context(StoredWaiter(settings.postgres, SCHEMA, topics.EVENTS))
-        runner = DeciderRunner(
-            decider,
-            log,
-            store,
-            shared=topics.SHARED,
-            code_version=version("otklik"),
-            limits=Limits(batch_max=settings.batch_max),
-        )
-
-        runner.health.lag_limit = settings.lag_limit
+        runner = opening.runner_of(settings, decider, log, store)
 
         def owned() -> dict[int, datetime | None]:
             return {int(name): one.at for name, one in runner.health.partitions.items() if one.state == "running"}

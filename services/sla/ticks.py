@@ -60,8 +60,8 @@ class _Ticked:
 
 
 class Ticker:
-    """Ticks the partitions that this replica owns; `owned` says which are, and which time each has reached. With a simulated clock only what is due is
-    ticked, since `otklik clock` ticks at every move."""
+    """Ticks the partitions that this replica owns; `owned` says which are, and which time each has reached. With a simulated
+    clock only what is due is ticked, since `otklik clock` ticks at every move."""
 
     def __init__(
         self,

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
-from importlib.metadata import version
-
 from schemas import topics
-from services.runtime import installation, process
-from services.runtime.appender import Appender
-from services.runtime.database import DatabaseProbe, create_engine, wait_for_database
-from services.runtime.decider_loop import DeciderRunner
+from services.runtime import installation, opening, process
+from services.runtime.database import DatabaseProbe
 from services.runtime.gate import StoredWaiter
 from services.runtime.http import Check, health_of, serve
-from services.runtime.migrate import upgrade
 from services.runtime.relay import Relay
 from services.runtime.settings import Settings
-from services.runtime.transaction import Limits
 from services.workflow.api import Parts, make_app
 from services.workflow.decider import WorkflowDecider
 from services.workflow.doors import PATTERN, admitted
@@ -28,31 +21,16 @@ from services.workflow.warm import Warm
 
 async def run(settings: Settings, port: int) -> None:
     """Until cancelled. Raises `Unsuitable`, `LogError`, `StoreError` when it cannot begin."""
-    async with AsyncExitStack() as stack:
-        log = await stack.enter_async_context(installation.open_log(settings))
-        await installation.check(settings)
-        clock = await stack.enter_async_context(installation.open_clock(settings, log))
-        engine = create_engine(settings.postgres, SCHEMA, settings.database_pool)
-        stack.push_async_callback(engine.dispose)
-        await wait_for_database(engine)
-        await upgrade(engine, SCHEMA)
+    async with (
+        opening.ground(settings, SCHEMA, settings.database_pool) as (log, engine),
+        opening.appending(settings, log) as (clock, appender),
+        StoredWaiter(settings.postgres, SCHEMA, topics.INBOX) as waiter,
+    ):
         decider = WorkflowDecider()
-        appender = Appender(log, clock)
-        await appender.start()
-        stack.push_async_callback(appender.stop)
-        waiter = await stack.enter_async_context(StoredWaiter(settings.postgres, SCHEMA, topics.INBOX))
         reads = WorkflowReads(engine)
         commands = CommandGate(appender, waiter, reads, clock, settings.outcome_timeout)
         store = make_store(engine, written=commands.hand_over)
-        runner = DeciderRunner(
-            decider,
-            log,
-            store,
-            shared=topics.SHARED,
-            code_version=version("otklik"),
-            limits=Limits(batch_max=settings.batch_max),
-        )
-        runner.health.lag_limit = settings.lag_limit
+        runner = opening.runner_of(settings, decider, log, store)
 
         async def new_agency(authority: str, agency: str) -> None:
             await installation.ensure_agencies(settings, [(authority, agency)])

@@ -98,6 +98,6 @@ def _operator(given: Input, authority: str) -> None:
     if actor is None:
         return
     if "operator" not in actor.roles:
-        raise guards.wrong_role("Поправки вносит оператор (operator).")
+        raise guards.wrong_role("Поправки вносит оператор.")
     if not {authority, EVERY} & set(actor.authorities):
         raise guards.unknown("authority", "Такого органа нет или он вам не доступен.")

@@ -49,7 +49,7 @@ def _publisher(hearing: MessageHearing) -> str:
     lead = hearing.message.lead
     if lead is None or not lead.working or lead.agency != agency:
         guards.open_for_work(hearing.message)
-        raise guards.forbidden(act, act.publication.paragraph, "Ответ размещает ответственный орган (lead).")
+        raise guards.forbidden(act, act.publication.paragraph, "Ответ размещает ответственный орган.")
     return agency
 
 

@@ -71,7 +71,7 @@ def _agencies(hearing: MessageHearing, assignments: tuple[RouteTo, ...]) -> None
 def _sole(act: Act, data: Route) -> str:
     sole = data.assignments[0]
     if sole.role == "contributor":
-        raise guards.invalid("/data/assignments/0/role", "Единственный орган и есть ответственный (lead).")
+        raise guards.invalid("/data/assignments/0/role", "Единственный орган и есть ответственный.")
     if data.drafted_by not in (None, sole.agency):
         raise guards.forbidden(
             act, act.drafting.paragraph, "Ответ одного органа готовит сам этот орган.", "/data/drafted_by"
@@ -86,14 +86,14 @@ def _joint(act: Act, data: Route, last: str) -> tuple[str, str]:
     match rule.drafted_by:
         case "named":
             if data.drafted_by is None:
-                detail = f"Нужно указать, кто готовит общий ответ: один из органов или {act.words.coordinator} (coordinator)."
+                detail = f"Нужно указать, кто готовит общий ответ: один из органов или {act.words.coordinator}."
                 raise guards.forbidden(act, rule.paragraph, detail, "/data/drafted_by")
             if data.drafted_by == COORDINATOR:
                 return _required(stated), COORDINATOR
             if data.drafted_by not in {one.agency for one in data.assignments}:
                 raise guards.invalid("/data/drafted_by", "Общий ответ готовит один из названных органов.")
             if stated not in (None, data.drafted_by):
-                raise guards.invalid("/data/drafted_by", "Кто готовит общий ответ, тот и ответственный (lead).")
+                raise guards.invalid("/data/drafted_by", "Кто готовит общий ответ, тот и ответственный.")
             return data.drafted_by, data.drafted_by
         case "last":
             if stated not in (None, last):
@@ -113,11 +113,11 @@ def _joint(act: Act, data: Route, last: str) -> tuple[str, str]:
 def _stated_lead(data: Route) -> str | None:
     leads = [one.agency for one in data.assignments if one.role == "lead"]
     if len(leads) > 1:
-        raise guards.invalid("/data/assignments", "Ответственный орган (lead) может быть только один.")
+        raise guards.invalid("/data/assignments", "Ответственный орган может быть только один.")
     return leads[0] if leads else None
 
 
 def _required(stated: str | None) -> str:
     if stated is None:
-        raise guards.invalid("/data/assignments", "Нужно назвать одного ответственного (role: lead).")
+        raise guards.invalid("/data/assignments", "Нужно назвать один ответственный орган.")
     return stated

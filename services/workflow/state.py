@@ -16,7 +16,7 @@ from schemas.detections import Attachment, Post, Reference, Source
 from schemas.events import COORDINATOR
 from schemas.messages import MessageStatus
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 
 COMMAND_MEMORY = timedelta(days=30)
 """How long a command's id is remembered, of event time (contract, "Refused")."""

@@ -1,18 +1,26 @@
 """What gates, relays and tools do with either log."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from aiokafka import TopicPartition as KafkaPartition
+from aiokafka.consumer.subscription_state import SubscriptionState
 from aiokafka.partitioner import murmur2
 
-from services.runtime.appender import Appender, Overloaded
+from services.runtime.appender import GROUP_RECORDS, Appender, Overloaded
 from services.runtime.broadcast import Broadcast, broadcast
 from services.runtime.clock import ClockNotSet, ManualClock, SimulatedClock
 from services.runtime.decider import Unreadable
+from services.runtime.feed import Feed
 from services.runtime.headers import REASON, Cause
-from services.runtime.log import LogError, Outgoing, Record, TopicPartition
+from services.runtime.kafka_client import KafkaSettings
+from services.runtime.kafka_consumer import KafkaMember
+from services.runtime.log import Log, LogError, Outgoing, Position, Record, TopicPartition
 from services.runtime.partitioner import partition_of
 from services.runtime.relay import Relay
 from tests.contract.rig import START, Crash, Rig, until
@@ -49,6 +57,76 @@ async def test_an_unknown_fate_is_an_error_for_its_caller_only(rig: Rig) -> None
         await appender.append(bad)
     assert (await appender.append(good)).offset == 0
     await appender.stop()
+
+
+class Held:
+    """A log whose writer waits for a word before it appends, or is not to be had."""
+
+    def __init__(self, inner: Log) -> None:
+        self._inner = inner
+        self.begun, self.go = asyncio.Event(), asyncio.Event()
+        self.away = False
+        self.attempts = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    async def writer(self, name: str | None = None) -> Any:
+        self.attempts += 1
+        if self.away:
+            raise LogError("away")
+        writer = await self._inner.writer(name)
+
+        async def append(outgoing: Sequence[Outgoing]) -> list[Position | LogError]:
+            self.begun.set()
+            await self.go.wait()
+            return await writer.append(outgoing)
+
+        return SimpleNamespace(append=append, close=writer.close)
+
+
+async def test_what_is_on_its_way_when_it_stops_is_told_as_it_ends(rig: Rig) -> None:
+    log = Held(rig.log.inner)
+    appender = Appender(cast("Log", log))
+    await appender.start()
+    asked = asyncio.create_task(appender.append(Outgoing("inbox", b"k", b"v", {}, 0)))
+    await log.begun.wait()
+    stopping = asyncio.create_task(appender.stop())
+    await asyncio.sleep(0)
+    log.go.set()
+    assert (await asked).offset == 0
+    await stopping
+
+
+async def test_nobody_waits_in_the_queue_for_a_log_that_is_away(rig: Rig) -> None:
+    log = Held(rig.log.inner)
+    log.away = True
+    appender = Appender(cast("Log", log))
+    many = [Outgoing("inbox", b"k", b"v", {}, 0)] * GROUP_RECORDS
+    asked = [asyncio.create_task(appender.append_all(many)) for _ in range(4)]
+    await asyncio.sleep(0)
+    await appender.start()
+    found = [result for results in await asyncio.gather(*asked) for result in results]
+    assert len(found) == 4 * GROUP_RECORDS and all(isinstance(result, LogError) for result in found)
+    assert log.attempts == 1
+    await appender.stop()
+
+
+async def test_where_a_member_stands_can_be_asked_while_a_topic_that_fits_its_pattern_is_new() -> None:
+    """The measuring of health asks every two seconds, also between the new topic and the group's next generation."""
+    member = KafkaMember(KafkaSettings("nowhere:9092", "p"), "doors", (), r"commands\..*")
+    one = KafkaPartition("p.commands.a.b", 0)
+    known = SubscriptionState()
+    known.subscribe_pattern(re.compile(r"^p\.commands\."))
+    member._consumer = SimpleNamespace(_subscription=known)
+    assert member.positions() == {}
+    known.subscribe_from_pattern({one.topic})
+    known.assign_from_subscribed({one})
+    known.seek(one, 7)
+    member._feeds[one] = Feed(lambda: None, lambda: None, lambda: None)
+    assert member.positions() == {TopicPartition("commands.a.b", 0): 7}
+    known.subscribe_from_pattern({one.topic, "p.commands.a.c"})
+    assert member.positions() == {}
 
 
 async def test_keys_go_where_kafkas_own_clients_put_them(rig: Rig) -> None:
