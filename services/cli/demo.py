@@ -65,7 +65,7 @@ async def running_clock(settings: Settings) -> AsyncIterator[None]:
     from services.cli import clock
     from services.runtime.tasks import end_task
 
-    if not settings.clock_runs:
+    if settings.clock == "real" or not settings.clock_runs:
         yield
         return
     task = asyncio.create_task(clock.run(settings), name="running clock")
