@@ -166,6 +166,8 @@ async def test_a_copy_is_written_and_restored_only_where_there_is_nothing(
     manifest = await copy(old, folder, SILENT)
     with pytest.raises(ArchiveError, match="не пуста"):
         await copy(old, folder, SILENT)
+    with pytest.raises(ArchiveError, match="не создать"):
+        await copy(old, folder / "manifest.json", SILENT)
     with pytest.raises(Refused, match="уже есть журнал"):
         await restore(old, folder, SILENT)
     with pytest.raises(Refused, match="партиций"):

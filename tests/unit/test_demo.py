@@ -83,6 +83,8 @@ class House:
         return {"id": region, "name": directory.name, "regulation": regulation, "agencies": agencies}
 
     def detected(self, detection: Detection, actor: Actor) -> httpx.Response:
+        if detection.detected_at is not None and detection.detected_at < self.at - timedelta(days=1):
+            return httpx.Response(422, json={"detail": "too old"})
         data = InboxDetection.of(detection).model_dump(mode="json")
         envelope = Envelope(
             id=f"{detection.source.external_id}/{detection.change}", source="/test", type=DETECTION,
