@@ -67,6 +67,10 @@ def load(*folders: Path) -> LawFiles:
     A file of a later folder stands for one of the same name in an earlier one. Raises `WrongLaw` with every fault found.
     """
     reading = _Reading()
+    for folder in folders:
+        # A name typed wrongly must not pass for law that changes nothing.
+        if not any((folder / kind).is_dir() for kind in ("acts", "authorities")):
+            reading.faults.append(FileFault(str(folder), 1, "", "в этой папке нет ни acts/, ни authorities/"))
     acts = reading.read("acts", Act, folders or (SHIPPED,))
     authorities = reading.read("authorities", Authority, folders or (SHIPPED,))
     for act in acts.values():

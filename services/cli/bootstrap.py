@@ -18,7 +18,7 @@ async def bootstrap(settings: Settings, clock: ClockKind, now: datetime | None) 
     """Make ready, or bring up to date; harmless to repeat. `now` (aware): where a simulated clock is to stand.
 
     Raises `SettingsError` when this installation lives by the other clock or `now` lies behind its time, `Unsuitable`
-    for topics, `WrongLaw` for files, `LogError`."""
+    for topics, `Refused` for files of the law, `LogError`."""
     settings = settings.model_copy(update={"clock": clock})
     async with installation.open_log(settings) as log:
         await installation.check_whole(settings)

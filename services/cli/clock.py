@@ -14,14 +14,13 @@ from uuid import uuid4
 
 import typer
 from pydantic import TypeAdapter, ValidationError
-from rich.console import Console
-from rich.markup import escape
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from schemas import topics
 from schemas.envelope import CONTENT_TYPE, Envelope
 from schemas.inbox import TICK, Tick
+from services.cli.telling import Refused, told
 from services.runtime import installation
 from services.runtime.broadcast import Broadcast, broadcast
 from services.runtime.clock import ClockNotSet, SimulatedClock
@@ -29,7 +28,7 @@ from services.runtime.database import create_engine
 from services.runtime.kafka_log import KafkaLog
 from services.runtime.log import LogError, Position, TopicPartition
 from services.runtime.postgres_positions import transaction
-from services.runtime.settings import Settings, SettingsError, load_settings
+from services.runtime.settings import Settings, load_settings
 from services.runtime.store import StoreError
 
 FOLLOWERS: dict[str, tuple[str, ...]] = {
@@ -48,11 +47,10 @@ BEATS_A_TICK = 60
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Условные часы (otklik up --clock simulated).")
 _durations = TypeAdapter(timedelta)
 
-
 logger = logging.getLogger(__name__)
 
 
-class ClockError(Exception):
+class ClockError(Refused):
     """Time cannot be moved so; the text says in Russian why."""
 
 
@@ -75,11 +73,8 @@ def advance(duration: Annotated[str, typer.Argument(help="длительност
 
 
 def _run(command: Callable[[Settings], Coroutine[Any, Any, datetime]]) -> None:
-    try:
+    with told():
         print(asyncio.run(command(load_settings())).isoformat())
-    except (SettingsError, LogError, ClockError) as error:
-        Console(stderr=True).print(escape(str(error)), highlight=False)
-        raise typer.Exit(1) from error
 
 
 def duration_of(text: str) -> timedelta:

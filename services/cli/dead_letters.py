@@ -65,7 +65,10 @@ def list_(
             for one in found:
                 print(json.dumps(_head(one), ensure_ascii=False))
             return
-        table = Table("номер", "пришло", "откуда", "причина", "подробно", "решено", box=None)
+        table = Table(box=None)
+        # What is asked for by name is not cut however narrow the terminal; what else does not fit is broken into lines.
+        for header in ("номер", "пришло", "откуда", "причина", "подробно", "решено"):
+            table.add_column(header, no_wrap=header in {"номер", "откуда", "причина"}, overflow="fold")
         for one in found:
             note = "" if one.note is None else f"{DONE[one.note.what]}: {one.note.sub}, {one.note.why}"
             table.add_row(

@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from services.cli import token
-from services.runtime.settings import Settings, SettingsError, load_settings
+from services.cli.telling import Refused, told
+from services.runtime.settings import Settings, load_settings
 
 TIMEOUT_S = 15.0
 STATES = {
@@ -37,15 +38,16 @@ def deadlines(
 ) -> None:
     """Показать сроки сообщения или рассчитать их от названных моментов, с объяснением каждого."""
     console = Console(soft_wrap=True)
-    try:
+    with told():
         settings = load_settings()
-        if message is None:
-            items = calculated(settings, authority, fact or [], reduced, regulation)
-        else:
+        if message is not None:
             items = of_message(settings, authority, message)
-    except (SettingsError, ValueError) as error:
-        Console(stderr=True).print(escape(str(error)), highlight=False)
-        raise typer.Exit(1) from error
+        elif fact:
+            items = calculated(settings, authority, fact, reduced, regulation)
+        else:
+            raise Refused(
+                "Назовите сообщение (message_id) или хотя бы одну веху: --fact detected=2026-11-16T09:00+03:00"
+            )
     for item in items:
         console.print(f"[bold]{escape(headline(item))}[/]", highlight=False)
         for line in () if brief else item.get("explanation", ()):
@@ -55,7 +57,7 @@ def deadlines(
 
 
 def of_message(settings: Settings, authority: str, message: str) -> list[dict[str, Any]]:
-    """The deadlines of a message, and those that wait for a calendar year. ValueError in Russian for a refusal."""
+    """The deadlines of a message, and those that wait for a calendar year. Raises `Refused`, `OSError`."""
     body = _asked(settings, authority, "GET", f"/v1/messages/{message}/deadlines")
     waiting = [item | {"explanation": [item["reason"]]} for item in body.get("pending", [])]
     return [*body["items"], *waiting]
@@ -64,7 +66,7 @@ def of_message(settings: Settings, authority: str, message: str) -> list[dict[st
 def calculated(
     settings: Settings, authority: str, facts: list[str], reduced: bool, regulation: str | None
 ) -> list[dict[str, Any]]:
-    """Deadlines of instants given, each `milestone=instant`. ValueError in Russian for a refusal."""
+    """Deadlines of instants given, each `milestone=instant`. Raises `Refused`, `OSError`."""
     question = {"authority": authority, "reduced": reduced, "facts": [read_fact(text) for text in facts]}
     if regulation is not None:
         question["regulation"] = regulation
@@ -73,14 +75,14 @@ def calculated(
 
 
 def read_fact(text: str) -> dict[str, str]:
-    """`detected=2026-11-16T09:00+03:00` as the API has it. ValueError in Russian."""
+    """`detected=2026-11-16T09:00+03:00` as the API has it. Raises `Refused`."""
     milestone, equals, at = text.partition("=")
     try:
         instant = datetime.fromisoformat(at)
     except ValueError:
         instant = None
     if not equals or instant is None or instant.tzinfo is None:
-        raise ValueError(f"--fact {text}: нужно веха=момент со смещением, например detected=2026-11-16T09:00+03:00")
+        raise Refused(f"--fact {text}: нужно веха=момент со смещением, например detected=2026-11-16T09:00+03:00")
     return {"milestone": milestone, "at": instant.isoformat()}
 
 
@@ -109,9 +111,9 @@ def _asked(
             timeout=TIMEOUT_S,
         )
     except httpx.HTTPError as error:
-        raise ValueError(f"Служба сроков не отвечает ({settings.url('sla')}): {error}") from error
+        raise ConnectionError(f"Служба сроков не отвечает ({settings.url('sla')}): {error}") from error
     if response.status_code != 200:
-        raise ValueError(_refusal(response))
+        raise Refused(_refusal(response))
     answer: dict[str, Any] = response.json()
     return answer
 

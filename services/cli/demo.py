@@ -8,13 +8,12 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import typer
 from rich.console import Console
-from rich.markup import escape
 
 from services.cli import token
 from services.cli.showing import Token
-from services.runtime.settings import Settings, SettingsError, load_settings
+from services.cli.telling import Refused, told
+from services.runtime.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from services.demo.script import Told
@@ -28,14 +27,13 @@ def demo() -> None:
     from services.cli.clock import time_of
     from services.demo.desk import Refusal
 
-    console = Console(stderr=True)
-    try:
+    with told() as console:
         settings = load_settings()
-        now = asyncio.run(time_of(settings))
-        asyncio.run(play_by_real_clock(settings, token.maker(settings), now, console))
-    except (SettingsError, Refusal, httpx.HTTPError) as error:
-        console.print(escape(str(error) or repr(error)), highlight=False)
-        raise typer.Exit(1) from error
+        try:
+            now = asyncio.run(time_of(settings))
+            asyncio.run(play_by_real_clock(settings, token.maker(settings), now, console))
+        except (Refusal, httpx.HTTPError) as error:
+            raise Refused(str(error) or repr(error)) from error
 
 
 async def play_by_real_clock(settings: Settings, given: Token, now: datetime, console: Console) -> None:
@@ -67,7 +65,7 @@ async def running_clock(settings: Settings) -> AsyncIterator[None]:
     from services.cli import clock
     from services.runtime.tasks import end_task
 
-    if not settings.clock_runs:
+    if settings.clock == "real" or not settings.clock_runs:
         yield
         return
     task = asyncio.create_task(clock.run(settings), name="running clock")
@@ -77,9 +75,9 @@ async def running_clock(settings: Settings) -> AsyncIterator[None]:
         await end_task(task)
 
 
-def say(told: Told, console: Console) -> None:
+def say(played: Told, console: Console) -> None:
     """What the play has left behind, in one or two lines."""
-    if not told.posts:
-        console.print(f"Показательные сообщения уже здесь ({told.known}): ничего не добавлено.", highlight=False)
+    if not played.posts:
+        console.print(f"Показательные сообщения уже здесь ({played.known}): ничего не добавлено.", highlight=False)
         return
-    console.print(f"Показ: сообщений {told.posts.total()}, действий {told.steps}.", highlight=False)
+    console.print(f"Показ: сообщений {played.posts.total()}, действий {played.steps}.", highlight=False)

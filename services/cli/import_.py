@@ -62,15 +62,16 @@ async def restore(settings: Settings, folder: Path, console: Console, *, again: 
         await _clear(settings, again=again)
         marker = TopicSpec(topics.IMPORT, 1, None)
         await installation.ensure(settings, [marker])
-        await installation.ensure(settings, [spec_of(name) for name in manifest.topics])
-        kafka = installation.kafka_settings(settings)
+        kafka, specs = installation.kafka_settings(settings), [spec_of(name) for name in manifest.topics]
+        before = await own_settings(kafka, sorted(set(manifest.topics) & set(await installation.existing(settings))))
+        # Made with these settings from the first: a topic that is altered takes records by the old ones for a while.
+        await installation.ensure(settings, specs, WHILE_RESTORING)
         ids = {name: one.id for name, one in (await _made(settings, manifest)).items()}
-        own = await own_settings(kafka, list(manifest.topics))
-        await put_settings(kafka, {name: config | WHILE_RESTORING for name, config in own.items()})
         with progress(console, "загрузка") as moved:
             await kafka_import.lay_out(kafka, folder, manifest, ids, moved)
         await kafka_import.commit(kafka, manifest.committed)
-        await put_settings(kafka, own)
+        wanted = installation.wanted_of(settings, specs)
+        await put_settings(kafka, {one.name: before.get(one.name, {}) | one.config for one in wanted})
         await delete_topics(kafka, [topics.IMPORT])
     return manifest
 

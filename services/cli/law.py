@@ -10,8 +10,6 @@ from typing import Annotated
 
 import typer
 from pydantic import ValidationError
-from rich.console import Console
-from rich.markup import escape
 
 from regulations import law
 from regulations.directory import Directory, amended, evolve, faults
@@ -21,14 +19,15 @@ from schemas import topics
 from schemas.envelope import CONTENT_TYPE, Envelope
 from schemas.events import Amended
 from schemas.inbox import AMENDMENT, Amendment
+from services.cli.telling import Refused, told
 from services.runtime import installation
 from services.runtime.broadcast import Broadcast, broadcast
 from services.runtime.clock import Clock
 from services.runtime.database import create_engine
 from services.runtime.kafka_log import KafkaLog
-from services.runtime.log import LogError, Record, TopicPartition
+from services.runtime.log import Record, TopicPartition
 from services.runtime.postgres_store import PostgresStore
-from services.runtime.settings import Settings, SettingsError, load_settings
+from services.runtime.settings import Settings, load_settings
 from services.runtime.store import StoreError
 from services.workflow.decider import WorkflowDecider
 
@@ -48,13 +47,9 @@ def apply_command(
     ] = None,
 ) -> None:
     """Записать в журнал поправками то, чем файлы отличаются от действующего права."""
-    console = Console(stderr=True)
-    try:
+    with told() as console:
         made = asyncio.run(_apply(load_settings(), tuple(folder or ())))
-    except (SettingsError, WrongLaw, LogError, StoreError) as error:
-        console.print(escape(str(error)), highlight=False)
-        raise typer.Exit(1) from error
-    console.print(f"поправок записано: {made}" if made else "файлы и действующее право совпадают")
+        console.print(f"поправок записано: {made}" if made else "файлы и действующее право совпадают")
 
 
 async def _apply(settings: Settings, folders: Sequence[Path]) -> int:
@@ -66,8 +61,11 @@ async def _apply(settings: Settings, folders: Sequence[Path]) -> int:
 
 
 def files_of(folders: Sequence[Path]) -> LawFiles:
-    """The shipped law with these folders over it. Raises `WrongLaw` with every fault."""
-    return load(SHIPPED, *folders) if folders else load()
+    """The shipped law with these folders over it. Raises `Refused` with every fault."""
+    try:
+        return load(SHIPPED, *folders) if folders else load()
+    except WrongLaw as error:
+        raise Refused(str(error)) from error
 
 
 async def apply(settings: Settings, log: KafkaLog, clock: Clock, files: LawFiles) -> list[tuple[str, Amendment]]:

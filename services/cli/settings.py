@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from services.runtime.settings import SettingsError, load_settings
+from services.cli.telling import told
+from services.runtime.settings import load_settings
 
 
 def settings() -> None:
     """Показать все настройки (переменные OTKLIK_…), их значения и смысл."""
-    try:
+    with told():
         lines = load_settings().describe()
-    except SettingsError as error:
-        Console(stderr=True).print(escape(str(error)), highlight=False)
-        raise typer.Exit(1) from error
     table = Table(box=None)
     # A name that is cut cannot be set; what else does not fit is broken into lines.
     table.add_column("настройка", no_wrap=True)

@@ -1,4 +1,4 @@
-"""What the operator's commands share: their exit codes, their progress bar, and Kafka at hand.
+"""What the commands share: their exit codes, their progress bar, and Kafka at hand.
 
 Exit codes: 0 done; 1 a refusal, or differences found; 2 settings or topics that only a human mends; 3 Kafka or PostgreSQL
 cannot be reached, so try again. Progress and words for people go to stderr, what a program reads to stdout.
@@ -28,6 +28,7 @@ from services.runtime.store import StoreError
 from services.runtime.supervisor import Supervisor
 
 REFUSED = 1
+IS_IT_UP = "Поднята ли установка, и эта ли? Порты и адреса — otklik settings (OTKLIK_PORT_BASE, OTKLIK_KAFKA, OTKLIK_POSTGRES)."
 
 
 class Refused(Exception):
@@ -41,8 +42,10 @@ def told() -> Iterator[Console]:
     # What the client tries again by itself is no word for an operator; what it gives up comes as an error.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
-    def say(error: Exception) -> None:
-        console.print(escape(str(error) or type(error).__name__), highlight=False, soft_wrap=True)
+    def say(error: Exception, of: str = "", also: str = "") -> None:
+        console.print(of + escape(str(error) or type(error).__name__), highlight=False, soft_wrap=True)
+        if also:
+            console.print(also, highlight=False, soft_wrap=True)
 
     try:
         yield console
@@ -56,7 +59,13 @@ def told() -> Iterator[Console]:
     except (SettingsError, PartitionStopped) as error:
         say(error)
         raise typer.Exit(UNSUITABLE) from error
-    except (LogError, StoreError, StartError, OSError) as error:
+    except LogError as error:
+        say(error, "Журнал (Kafka): ", IS_IT_UP)
+        raise typer.Exit(UNREACHABLE) from error
+    except StoreError as error:
+        say(error, "База (PostgreSQL): ", IS_IT_UP)
+        raise typer.Exit(UNREACHABLE) from error
+    except (StartError, OSError) as error:
         say(error)
         raise typer.Exit(UNREACHABLE) from error
 

@@ -8,14 +8,20 @@ from typing import Annotated
 
 import typer
 from pydantic import ValidationError
-from rich.console import Console
-from rich.markup import escape
 
-from services.runtime.problems import ProblemError, faults_of
+from services.cli.telling import Refused, told
+from services.runtime.problems import ProblemError
 from services.runtime.settings import Settings, SettingsError, load_settings
 from services.runtime.tokens import ROLES, Claims, local_token
 
 HOURS = 12
+WORDS = {
+    "authorities": "--authority: строчные латинские буквы, цифры и дефис, не больше 60 знаков",
+    "agency": "--agency: строчные латинские буквы, цифры и дефис, не больше 60 знаков",
+    "sub": "--sub: от 1 до 200 знаков",
+    "roles": "--role: не больше 50",
+}
+"""What each claim has to be."""
 
 
 def token(
@@ -28,11 +34,8 @@ def token(
     ttl: Annotated[float, typer.Option(help="сколько часов действует")] = HOURS,
 ) -> None:
     """Напечатать токен, подписанный местным ключом (`otklik up`)."""
-    try:
+    with told():
         print(make(load_settings(), role, authority or (), agency, sub=sub, ttl=timedelta(hours=ttl)))
-    except (SettingsError, ValueError, ProblemError) as error:
-        Console(stderr=True).print(escape(str(error)), highlight=False)
-        raise typer.Exit(1) from error
 
 
 def make(
@@ -44,22 +47,27 @@ def make(
     sub: str = "",
     ttl: timedelta = timedelta(hours=HOURS),
 ) -> str:
-    """The token. ValueError in Russian for what no token may say; SettingsError where the local key is off."""
+    """The token. `Refused` for what no token may say or where there is no key yet; SettingsError where the local key is
+    off."""
     if settings.local_key is None:
         raise SettingsError("Местный ключ выключен: токены выдаёт издатель (OTKLIK_OIDC_ISSUER).")
     unknown = sorted(set(roles) - set(ROLES))
     if unknown:
-        raise ValueError(f"роли {', '.join(unknown)} нет; есть {', '.join(ROLES)}")
+        raise Refused(f"роли {', '.join(unknown)} нет; есть {', '.join(ROLES)}")
     if "executor" in roles and agency is None:
-        raise ValueError("исполнителю (executor) нужен орган: --agency")
+        raise Refused("исполнителю (executor) нужно ведомство: --agency")
     named = sub or "-".join(
         [*roles, *(authority.strip("*") or "all" for authority in authorities), *([agency] if agency else [])]
     )
     try:
         claims = Claims(sub=named, authorities=tuple(authorities), roles=tuple(roles), agency=agency)
     except ValidationError as error:
-        raise ValueError("; ".join(f"{fault.pointer[1:]}: {fault.detail}" for fault in faults_of(error))) from None
-    return local_token(settings.local_key, claims, now=datetime.now(UTC), ttl=ttl)
+        wrong = sorted({WORDS[str(fault["loc"][0])] for fault in error.errors()})
+        raise Refused("; ".join(wrong)) from None
+    try:
+        return local_token(settings.local_key, claims, now=datetime.now(UTC), ttl=ttl)
+    except ProblemError as error:
+        raise Refused(f"{error} Он ищется в {settings.local_key} (OTKLIK_DATA).") from error
 
 
 def maker(settings: Settings) -> Callable[[str, str, str | None], str]:

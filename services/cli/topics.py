@@ -7,29 +7,20 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 
 from schemas import topics as contract
+from services.cli.telling import told
 from services.runtime import installation
 from services.runtime.kafka_admin import Unsuitable
-from services.runtime.log import LogError
-from services.runtime.settings import Settings, SettingsError, load_settings
+from services.runtime.settings import Settings, load_settings
 
 
 def topics(
     check: Annotated[bool, typer.Option("--check", help="только посмотреть, ничего не создавать")] = False,
 ) -> None:
     """Создать недостающие темы; существующие проверить."""
-    console = Console(stderr=True)
-    try:
+    with told():
         asyncio.run(_topics(load_settings(), Console(soft_wrap=True), make=not check))
-    except Unsuitable as error:
-        for fault in error.faults:
-            console.print(f"[red]•[/] {escape(fault)}", highlight=False)
-        raise typer.Exit(1) from error
-    except (SettingsError, LogError) as error:
-        console.print(escape(str(error)), highlight=False)
-        raise typer.Exit(1) from error
 
 
 async def _topics(settings: Settings, console: Console, *, make: bool) -> None:

@@ -15,6 +15,7 @@ from services.cli import showing
 from services.cli.demo import play_by_real_clock, play_the_days, running_clock
 from services.cli.law import files_of
 from services.cli.showing import Token
+from services.cli.telling import told
 from services.runtime.child import ChildProcess, StartError, answers
 from services.runtime.embedded import EmbeddedKafka, EmbeddedPostgres, fetch_kafka
 from services.runtime.embedded_guards import require_port
@@ -39,15 +40,10 @@ def up(
     ] = False,
 ) -> None:
     """Поднять всю систему: Kafka, PostgreSQL и четыре службы; остановка — Ctrl-C."""
-    console = Console(stderr=True)
-    try:
+    with told() as console:
         settings = _settings(clock)
         started_at = _instant(now, settings.clock)
         asyncio.run(_up(settings, started_at, demo=demo, by_itself=demo and not clock and not now, console=console))
-    except (SettingsError, StartError) as error:
-        console.print("[red]Не запускается.[/]")
-        console.print(str(error), markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(1) from error
 
 
 async def _up(settings: Settings, now: datetime | None, *, demo: bool, by_itself: bool, console: Console) -> None:

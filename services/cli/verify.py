@@ -70,19 +70,25 @@ FORGOTTEN = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A difference, or a note on what could not be compared (`difference` None)."""
+    """A difference, or a note on what could not be compared (`difference` None). `not_folded`: the partition's rows are
+    not of this log, or not there, which nobody may take for verified."""
 
     service: str
     partition: int
     difference: Difference | None
     note: str = ""
+    not_folded: bool = False
+
+    @property
+    def wrong(self) -> bool:
+        return self.not_folded or self.difference is not None
 
 
 def verify(
     service: Annotated[str | None, typer.Option(help="только эта служба")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="каждое отличие — строкой JSON")] = False,
 ) -> None:
-    """Сверить таблицы с журналом построчно: состояния, исходы, сроки, реестр. Код 1 — есть отличия."""
+    """Сверить таблицы с журналом построчно: состояния, исходы, сроки, реестр. Код 1 — есть отличия или несвёрнутое."""
     with told() as console:
         if service is not None and service not in SERVICE_PORTS:
             raise typer.BadParameter(f"службы {service} нет; есть {', '.join(SERVICE_PORTS)}")
@@ -98,7 +104,7 @@ def verify(
 
 
 async def run(settings: Settings, services: tuple[str, ...], tell: Tell, console: Console) -> tuple[int, int]:
-    """How many rows were compared, and how many are not as the log says. Raises `LogError`, `StoreError`,
+    """How many rows were compared, and how many rows or whole partitions are not as the log says. Raises `LogError`, `StoreError`,
     `PartitionStopped`."""
     await installation.check_whole(settings)
     total = wrong = 0
@@ -116,7 +122,7 @@ async def run(settings: Settings, services: tuple[str, ...], tell: Tell, console
                     total += 1
                     if found is not None:
                         tell(found)
-                        wrong += found.difference is not None
+                        wrong += found.wrong
     return total, wrong
 
 
@@ -184,7 +190,7 @@ async def _decider(
         async with _snapshot(live) as snapshot:
             place = await positions.look(snapshot, schema, number)
             if place is None or not await _is_of(log, parts.topics, place):
-                yield Found(schema, number, None, "ещё не свёрнута по этому журналу")
+                yield Found(schema, number, None, "ещё не свёрнута по этому журналу", not_folded=True)
                 continue
             await fold(place)
             if due is not None:
@@ -222,7 +228,7 @@ async def _reporting(
         async with _snapshot(live) as snapshot:
             place = await positions.look(snapshot, schema, number)
             if place is None or not await _is_of(log, projection.topics, place):
-                yield Found(schema, number, None, "ещё не свёрнута по этому журналу")
+                yield Found(schema, number, None, "ещё не свёрнута по этому журналу", not_folded=True)
                 continue
             await beside.fold_projection(projection, log, translated, SCRATCH, number, owner, place.offsets)
             given = {"partition": number}

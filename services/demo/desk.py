@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import tomllib
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -113,12 +114,14 @@ class Desk:
 
 
 class Case:
-    """A post on its way through the house, as far as the play has to remember it."""
+    """A post on its way through the house, as far as the play has to remember it. `stated_at` (aware): what monitoring
+    states as its `detected_at`."""
 
-    def __init__(self, desk: Desk, post: DemoPost, earlier: dict[str, Line]) -> None:
+    def __init__(self, desk: Desk, post: DemoPost, earlier: dict[str, Line], stated_at: datetime) -> None:
         self.desk = desk
         self.post = post
         self.earlier = earlier
+        self.stated_at = stated_at
         self.message_id = post.message_id
         self.dice = post.dice()
         self.commands = 0

@@ -133,7 +133,8 @@ class _Stage:
             if await desk.knows(post.message_id):
                 self._told.known += 1
                 continue
-            heapq.heappush(self._turns, _Turn(post.detected_at, len(self._turns), Case(desk, post, earlier)))
+            case = Case(desk, post, earlier, self._stated(post))
+            heapq.heappush(self._turns, _Turn(post.detected_at, len(self._turns), case))
 
     async def play(self) -> Told:
         columns = (TextColumn("{task.description}"), BarColumn(30), TextColumn("{task.completed}/{task.total}"))
@@ -182,7 +183,7 @@ class _Stage:
         """One turn, taken at `at`, and the place of the next one of the same post."""
         case, story = turn.case, STORIES[turn.case.post.line.story]
         if turn.step == -1:
-            await case.desk.push(case.post.detection(self._stated(case.post), case.earlier))
+            await case.desk.push(case.post.detection(case.stated_at, case.earlier))
             await case.desk.message(case.message_id)
             self._told.posts[case.post.line.story] += 1
         else:

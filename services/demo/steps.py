@@ -160,7 +160,7 @@ async def hear_the_author(case: Case) -> None:
 
 async def edit(case: Case) -> None:
     """The author corrects his post."""
-    edited = case.post.detection(case.post.detected_at, case.earlier, change="edited")
+    edited = case.post.detection(case.stated_at, case.earlier, change="edited")
     await case.desk.push(edited | {"text": case.post.line.text + " UPD: спасибо, что ответили!"})
 
 

@@ -171,8 +171,12 @@ class _Hashing:
 
 
 def begin(folder: Path) -> None:
-    """Make the folder. Raises ArchiveError when something is in it already: copies are not written over."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Make the folder. Raises ArchiveError when something is in it already, for copies are not written over, or when it
+    cannot be made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ArchiveError(f"Папку {folder} не создать: {error.strerror}.") from error
     if any(folder.iterdir()):
         raise ArchiveError(f"Папка {folder} не пуста: копия пишется только в пустую, чтобы не испортить прежнюю.")
 
@@ -208,7 +212,7 @@ def _fault(path: Path, part: Part) -> str | None:
             while chunk := file.read(_CHUNK):
                 found.update(chunk)
     except OSError as error:
-        return f"{part.file}: {error.strerror}"
+        return f"{part.file}: не читается ({error.strerror})"
     return None if found.hexdigest() == part.sha256 else f"{part.file}: контрольная сумма не сходится"
 
 

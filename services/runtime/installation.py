@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 
 from schemas import topics
 from schemas.topics import TopicSpec
@@ -66,16 +67,28 @@ async def open_clock(settings: Settings, log: KafkaLog) -> AsyncIterator[Clock]:
         await clock.stop()
 
 
-async def ensure(settings: Settings, specs: Sequence[TopicSpec] = topics.STANDING) -> list[str]:
-    """Make what lacks, put the settings of the rest right. Returns the names made. Raises `Unsuitable`, `LogError`."""
+async def ensure(
+    settings: Settings, specs: Sequence[TopicSpec] = topics.STANDING, over: Mapping[str, str] = MappingProxyType({})
+) -> list[str]:
+    """Make what lacks, put the settings of the rest right (`over` goes over the specs'). Returns the names made. Raises
+    `Unsuitable`, `LogError`."""
+    return await ensure_topics(kafka_settings(settings), wanted_of(settings, specs, over))
+
+
+def wanted_of(
+    settings: Settings, specs: Sequence[TopicSpec], over: Mapping[str, str] = MappingProxyType({})
+) -> list[Wanted]:
+    """The topics as this installation has them, with `over` over the specs' settings."""
     wanted = []
     for spec in specs:
         config = spec.config(simulated=settings.clock == "simulated")
         if settings.replication >= 3:
             # Two copies acknowledge, so that one broker may be away without stopping anybody.
             config |= {"min.insync.replicas": "2", "unclean.leader.election.enable": "false"}
-        wanted.append(Wanted(spec.name, spec.partitions or settings.partitions, settings.replication, config))
-    return await ensure_topics(kafka_settings(settings), wanted)
+        wanted.append(
+            Wanted(spec.name, spec.partitions or settings.partitions, settings.replication, config | dict(over))
+        )
+    return wanted
 
 
 async def ensure_agencies(settings: Settings, agencies: Iterable[tuple[str, str]]) -> list[str]:

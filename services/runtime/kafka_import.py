@@ -30,6 +30,8 @@ from services.runtime.log import LogError
 
 SETTLE_S = 20.0
 ASK_S = 0.005
+CREATE_TIME = 0
+"""Kafka's word for a record that keeps its stamp."""
 TRANSACTIONAL_ID = "import"
 
 Progress = Callable[[int, int], None]
@@ -139,6 +141,10 @@ class _Writers:
             raise LogError(
                 f"{one.place.topic}/{one.place.partition}: written at {written.offset}, and not at {expected}: "
                 "somebody else writes here"
+            )
+        if written.timestamp_type != CREATE_TIME:
+            raise LogError(
+                f"{one.place.topic}/{one.place.partition}: the broker put its own stamps on what was restored; begin again"
             )
         return expected + count
 

@@ -18,12 +18,12 @@ from schemas import topics
 from services.cli.export import copy
 from services.cli.import_ import restore
 from services.cli.telling import Refused
-from services.runtime import archive, installation
+from services.runtime import archive, installation, kafka_import
 from services.runtime.archive import ArchiveError, Kept, Manifest
 from services.runtime.headers import Cause
-from services.runtime.kafka_admin import Unsuitable, administering
+from services.runtime.kafka_admin import Unsuitable, administering, describe, own_settings
 from services.runtime.kafka_log import KafkaLog
-from services.runtime.log import Outgoing, Record, TopicPartition
+from services.runtime.log import LogError, Outgoing, Record, TopicPartition
 from services.runtime.settings import Settings, load_settings
 
 NOW = datetime(2026, 11, 16, 9, tzinfo=UTC)
@@ -108,6 +108,8 @@ async def test_a_copy_laid_out_anew_is_the_same_to_the_byte_and_to_the_offset(
     assert read(tmp_path / "first", first) == read(tmp_path / "second", second)
     assert [part.model_dump() for part in first.parts] == [part.model_dump() for part in second.parts]
     assert [(one.service, one.offset) for one in second.committed] == [("workflow", 2)]
+    there_now, here_now = installation.kafka_settings(old), installation.kafka_settings(new)
+    assert await own_settings(there_now, list(first.topics)) == await own_settings(here_now, list(first.topics))
     there = {(part.topic, part.partition): (part.beginning, part.end, part.records) for part in second.parts}
     assert there[topics.DEADLINES, 1] == (5, 6, 1)
     assert there[topics.OUTCOMES, 1] == (3, 3, 0)
@@ -155,6 +157,20 @@ async def test_what_was_said_because_of_inputs_not_yet_consumed_is_not_in_the_co
     assert [(cause.offset, cause.log) for cause in causes if cause is not None] == [(0, there), (1, there)]
 
 
+async def test_a_broker_that_stamps_what_is_restored_is_found_out(kafka: str, prefix: str, tmp_path: Path) -> None:
+    """As one does that has not heard yet of the settings for restoring."""
+    old, new = settings_of(kafka, prefix), settings_of(kafka, f"{prefix}-new")
+    for one in (old, new):
+        await installation.ensure(one)
+    async with Writing(old) as writing:
+        await writing.put(topics.INBOX, b"one")
+    manifest = await copy(old, tmp_path / "copy", SILENT)
+    here = installation.kafka_settings(new)
+    ids = {name: one.id for name, one in (await describe(here)).items()}
+    with pytest.raises(LogError, match="its own stamps"):
+        await kafka_import.lay_out(here, tmp_path / "copy", manifest, ids, lambda done, total: None)
+
+
 async def test_a_copy_is_written_and_restored_only_where_there_is_nothing(
     kafka: str, prefix: str, tmp_path: Path
 ) -> None:
@@ -166,6 +182,8 @@ async def test_a_copy_is_written_and_restored_only_where_there_is_nothing(
     manifest = await copy(old, folder, SILENT)
     with pytest.raises(ArchiveError, match="не пуста"):
         await copy(old, folder, SILENT)
+    with pytest.raises(ArchiveError, match="не создать"):
+        await copy(old, folder / "manifest.json", SILENT)
     with pytest.raises(Refused, match="уже есть журнал"):
         await restore(old, folder, SILENT)
     with pytest.raises(Refused, match="партиций"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections import Counter
@@ -19,10 +20,11 @@ from schemas.detections import Detection, InboxDetection
 from schemas.envelope import Actor, Envelope
 from schemas.inbox import DETECTION
 from schemas.outcomes import ACCEPTED
+from services.cli.demo import running_clock
 from services.demo.posts import Line, lines, placed, working_days
 from services.demo.script import Refusal, Told, begins_at, play, working_time
 from services.demo.stories import STORIES
-from services.runtime.settings import Settings
+from services.runtime.settings import Settings, load_settings
 from services.workflow.decider import WorkflowDecider
 from services.workflow.state import Message
 from services.workflow.views import view
@@ -81,6 +83,8 @@ class House:
         return {"id": region, "name": directory.name, "regulation": regulation, "agencies": agencies}
 
     def detected(self, detection: Detection, actor: Actor) -> httpx.Response:
+        if detection.detected_at is not None and detection.detected_at < self.at - timedelta(days=1):
+            return httpx.Response(422, json={"detail": "too old"})
         data = InboxDetection.of(detection).model_dump(mode="json")
         envelope = Envelope(
             id=f"{detection.source.external_id}/{detection.change}", source="/test", type=DETECTION,
@@ -194,6 +198,12 @@ async def test_a_play_that_was_cut_short_is_taken_up_where_posts_lack() -> None:
     told = await house.play(WEDNESDAY)
     assert known == told.known > 50
     assert known + told.posts.total() == sum(1 for _ in everything())
+
+
+async def test_a_real_clock_is_not_moved_along_whatever_the_settings_say() -> None:
+    before = asyncio.all_tasks()
+    async with running_clock(load_settings(clock_runs=True)):
+        assert asyncio.all_tasks() == before
 
 
 async def test_by_a_real_clock_the_same_is_done_at_once_and_no_post_is_older_than_a_day() -> None:

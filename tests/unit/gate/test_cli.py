@@ -11,8 +11,10 @@ from typer.testing import CliRunner
 from services.cli import token
 from services.cli.__main__ import COMMANDS, app
 from services.cli.clock import ClockError, duration_of, instant_of
+from services.cli.telling import Refused
 from services.runtime.settings import SettingsError, load_settings
 from services.runtime.tokens import Verifier, ensure_local_key
+from tests.ports import free_port_base
 
 
 @pytest.mark.parametrize(
@@ -64,7 +66,7 @@ def test_a_token_that_nobody_could_use_is_refused(tmp_path: Path) -> None:
         (["executor"], ["kbr"], None),
         (["monitor"], ["КБР"], None),
     ):
-        with pytest.raises(ValueError):
+        with pytest.raises(Refused):
             token.make(settings, roles, authorities, agency)
 
 
@@ -82,3 +84,34 @@ def test_every_command_tells_how_it_is_used(command: str) -> None:
 
 def test_an_unknown_command_is_refused() -> None:
     assert CliRunner().invoke(app, ["fly"]).exit_code == 2
+
+
+@pytest.fixture
+def nothing_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A shell whose settings name a port base where nobody listens, and a data folder without a key."""
+    base = free_port_base()
+    for name, value in (("PORT_BASE", str(base)), ("DATA", str(tmp_path))):
+        monkeypatch.setenv(f"OTKLIK_{name}", value)
+
+
+@pytest.mark.usefixtures("nothing_runs")
+@pytest.mark.parametrize(
+    "command", ["topics --check", "law apply", "clock show", "demo", "dead-letters list", "verify"]
+)
+def test_where_nothing_runs_every_command_says_so_and_may_be_tried_again(command: str) -> None:
+    result = CliRunner().invoke(app, command.split())
+    assert isinstance(result.exception, SystemExit) and result.exit_code == 3, result.output
+    assert "Kafka" in result.stderr and "otklik settings" in result.stderr, result.stderr
+
+
+@pytest.mark.usefixtures("nothing_runs")
+def test_deadlines_need_a_message_or_a_fact_and_a_key() -> None:
+    bare = CliRunner().invoke(app, ["deadlines"])
+    assert (bare.exit_code, "--fact" in bare.stderr) == (1, True), bare.stderr
+    keyless = CliRunner().invoke(app, ["deadlines", "--fact", "detected=2026-11-16T09:00+03:00"])
+    assert (keyless.exit_code, "OTKLIK_DATA" in keyless.stderr) == (1, True), keyless.stderr
+
+
+def test_a_folder_of_law_that_is_none_is_refused(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["law", "apply", "--folder", str(tmp_path / "misspelt")])
+    assert (result.exit_code, "ни acts/, ни authorities/" in result.stderr) == (1, True), result.stderr

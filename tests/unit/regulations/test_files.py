@@ -166,7 +166,7 @@ def test_the_refusal_reads_as_lines_that_an_editor_can_jump_to(law: Path) -> Non
 
 def test_an_empty_folder_is_no_law(tmp_path: Path) -> None:
     (fault,) = refused(tmp_path)
-    assert "нет ни одного файла" in fault.detail
+    assert "ни acts/, ни authorities/" in fault.detail
 
 
 def test_a_sixth_region_is_two_new_files_beside_the_shipped_ones(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.cli.deadlines import headline, read_fact
+from services.cli.telling import Refused
 
 
 def test_a_fact_is_a_milestone_and_an_instant() -> None:
@@ -13,7 +14,7 @@ def test_a_fact_is_a_milestone_and_an_instant() -> None:
 
 @pytest.mark.parametrize("text", ["detected", "detected=", "detected=2026-11-16T09:00", "detected=вчера"])
 def test_a_fact_without_an_offset_or_an_instant_is_refused_in_words(text: str) -> None:
-    with pytest.raises(ValueError, match="нужно веха=момент со смещением"):
+    with pytest.raises(Refused, match="нужно веха=момент со смещением"):
         read_fact(text)
 
 
