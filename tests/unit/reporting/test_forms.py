@@ -12,6 +12,7 @@ from regulations import directory
 from regulations.directory import Directory
 from schemas import events
 from schemas.envelope import Actor
+from services.reporting.exports import words
 from services.reporting.pages import forms_period, render, timeline
 from services.reporting.pages.fields import Form
 from services.reporting.pages.forms import forms
@@ -188,3 +189,8 @@ def test_a_periods_report_is_offered_what_its_act_asks_next(
 def test_the_policy_names_workflows_origin_also_behind_a_proxy() -> None:
     assert render.origin_of("http://127.0.0.1:8002") == "http://127.0.0.1:8002"
     assert render.origin_of("https://otklik.example/workflow") == "https://otklik.example"
+
+
+@pytest.mark.parametrize(("number", "told"), [("9", "пункт 9"), ("4, 21", "пункты 4, 21")])
+def test_several_paragraphs_are_told_in_the_plural(number: str, told: str) -> None:
+    assert words.paragraph(number) == told
