@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from regulations.model import Act
 from services.reporting.exports import words
@@ -43,20 +44,20 @@ def draft(standing: Standing, *, first: bool) -> Form:
     """A draft; one that was sent back to this drafter is there to begin with."""
     act, row = standing.act, standing.row
     kinds = [(kind, words.KINDS[kind]) for kind in act.drafting.kinds]
-    kind, text = kinds[0][0], ""
+    kind, said = kinds[0][0], dict[str, Any]()
     if rework := row.status == "in_rework":
         earlier = row.work.drafts[-1]
-        kind, text = earlier.kind, standing.text_of(earlier.draft_id)
+        kind, said = earlier.kind, standing.said(earlier.draft_id)
     content = f"каким должен быть ответ: {words.paragraph(act.drafting.content_paragraph)}"
     fields = [
         Field("kind", "Вид", "select", True, kind, kinds, words.paragraph(act.drafting.paragraph)),
-        area("text", "Текст", hint=content, value=text),
+        area("text", "Текст", hint=content, value=said.get("text") or ""),
     ]
     if row.repeat_of is not None and act.repeat.must_tell_measures:
         hint = f"одно из двух, {words.paragraph(act.repeat.paragraph)}"
         fields += [
-            area("measures", "Принятые меры", required=False, hint=hint),
-            area("progress", "Ход решения", required=False),
+            area("measures", "Принятые меры", required=False, hint=hint, value=said.get("measures") or ""),
+            area("progress", "Ход решения", required=False, value=said.get("progress") or ""),
         ]
     title = "Доработать проект" if rework else "Подготовить проект"
     return Form("submit_draft", title, "На согласование", [*fields, files()], first=first)
