@@ -98,12 +98,11 @@ class Supervisor:
             starts = [asyncio.create_task(self._start(child)) for child in children]
             try:
                 await asyncio.gather(*starts)
-            except BaseException:
+            finally:
                 # The first that fails ends the start of the others, and it is the one that is told.
                 for start in starts:
                     start.cancel()
                 await asyncio.gather(*starts, return_exceptions=True)
-                raise
 
     async def _start(self, child: Child) -> None:
         began = time.monotonic()
