@@ -75,18 +75,8 @@ async def _up(settings: Settings, now: datetime | None, *, demo: bool, by_itself
             await bootstrap(settings, clock=settings.clock, now=begins_at)
 
         environment = _environment(settings)
-        for service in SERVICE_PORTS:
-            await supervisor.start(
-                ChildProcess(
-                    service,
-                    [sys.executable, "-m", f"services.{service}"],
-                    run=supervisor.run,
-                    log=supervisor.logs / f"{service}.log",
-                    environment=environment,
-                    ready=answers(f"{settings.url(service)}/readyz"),
-                    ready_timeout=_READY_TIMEOUT_S,
-                )
-            )
+        # Together: each waits for the parts above and for no other service.
+        await supervisor.start(*(_service(service, settings, supervisor, environment) for service in SERVICE_PORTS))
         token = _token(settings)
         authorities = _most_told_first(files_of(settings.law_folders).authorities, demo=demo)
         first = next(iter(authorities), None)
@@ -97,6 +87,18 @@ async def _up(settings: Settings, now: datetime | None, *, demo: bool, by_itself
                 await showing.register(settings, console, token, authorities)
             showing.addresses(settings, console, token, first)
             await supervisor.until_stopped()
+
+
+def _service(name: str, settings: Settings, supervisor: Supervisor, environment: Mapping[str, str]) -> ChildProcess:
+    return ChildProcess(
+        name,
+        [sys.executable, "-m", f"services.{name}"],
+        run=supervisor.run,
+        log=supervisor.logs / f"{name}.log",
+        environment=environment,
+        ready=answers(f"{settings.url(name)}/readyz"),
+        ready_timeout=_READY_TIMEOUT_S,
+    )
 
 
 def _first_instant(settings: Settings, ends_at: datetime | None) -> datetime:

@@ -1,4 +1,4 @@
-"""Child processes: started in order, restarted when they die, stopped in reverse, and never left behind."""
+"""Child processes: started in order or together, restarted when they die, stopped in reverse, and never left behind."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ class Supervisor:
     """Owns a data directory and the children that run on it.
 
     `async with Supervisor(data) as supervisor:` takes the directory for itself (a live other run → StartError; what a
-    dead one left running is stopped), `start` starts a child and watches it from then on, `until_stopped` waits for
+    dead one left running is stopped), `start` starts children and watches them from then on, `until_stopped` waits for
     Ctrl-C or SIGTERM; on leaving, all children are stopped in reverse order. Delays are in seconds.
     """
 
@@ -91,12 +91,22 @@ class Supervisor:
             self._lock.close()
         return interrupted
 
-    async def start(self, child: Child) -> None:
-        """Start `child`, show it, and restart it with back-off whenever it dies. Raises StartError."""
+    async def start(self, *children: Child) -> None:
+        """Start `children`, several at once, show them, and restart each with back-off whenever it dies. Raises StartError."""
+        self._children += children
+        with self._console.status(f"запускается {', '.join(child.name for child in children)} …"):
+            starts = [asyncio.create_task(self._start(child)) for child in children]
+            try:
+                await asyncio.gather(*starts)
+            finally:
+                # The first that fails ends the start of the others, and it is the one that is told.
+                for start in starts:
+                    start.cancel()
+                await asyncio.gather(*starts, return_exceptions=True)
+
+    async def _start(self, child: Child) -> None:
         began = time.monotonic()
-        self._children.append(child)
-        with self._console.status(f"запускается {child.name} …"):
-            await child.start()
+        await child.start()
         self._say(f"[green]✓[/] {child.name} [dim]{time.monotonic() - began:.1f} с[/]")
         self._watchers.append(asyncio.create_task(self._watch(child), name=f"watch {child.name}"))
 

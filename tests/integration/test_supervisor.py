@@ -79,6 +79,27 @@ async def test_a_child_that_dies_while_starting_shows_the_end_of_its_log(tmp_pat
         await child.start()
 
 
+async def test_children_started_together_do_not_wait_for_one_another(tmp_path: Path) -> None:
+    children: list[ChildProcess] = []
+
+    async def all_run() -> bool:
+        return all(child.pid is not None for child in children)
+
+    children += [_child(tmp_path, name, ready=all_run, ready_timeout=5) for name in ("one", "other")]
+    async with Supervisor(tmp_path, console=Console(file=io.StringIO())) as supervisor:
+        await supervisor.start(*children)
+        assert await all_run()
+
+
+async def test_a_child_that_fails_ends_the_start_of_those_beside_it(tmp_path: Path) -> None:
+    slow = _child(tmp_path, "slow", ready=answers("http://127.0.0.1:9/"))
+    stillborn = _child(tmp_path, "stillborn", "raise SystemExit(3)", ready=answers("http://127.0.0.1:9/"))
+    async with Supervisor(tmp_path, console=Console(file=io.StringIO())) as supervisor:
+        with pytest.raises(StartError, match=r"«stillborn» завершился при запуске \(код 3\)"):
+            await supervisor.start(slow, stillborn)
+        assert slow.pid is None
+
+
 async def test_a_child_deaf_to_sigterm_is_killed_after_the_grace(tmp_path: Path) -> None:
     code = (
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"

@@ -46,7 +46,7 @@ def write_docx(path: Path, summary: Summary, directory: Directory, period: Perio
     document.styles["Normal"].font.size = Pt(12)
     document.add_heading("Сводная информация", level=1)
     document.add_paragraph(f"о работе с сообщениями из открытых источников за {period.in_words()}. {summary.name}.")
-    document.add_paragraph(f"Представляется: {summary.to} (пункт {summary.paragraph}).")
+    document.add_paragraph(f"Представляется: {summary.to} ({words.paragraph(summary.paragraph)}).")
     for sheet in _told(summary, directory, period):
         document.add_heading(sheet.title, level=2)
         _table(document, sheet, directory.zone)

@@ -136,8 +136,13 @@ def moment(at: datetime | None, zone: tzinfo) -> str:
     return "—" if at is None else f"{at.astimezone(zone):%d.%m.%Y %H:%M}"
 
 
+def paragraph(number: str) -> str:
+    """«пункт 9», «пункты 4, 21»."""
+    return f"{'пункты' if ',' in number else 'пункт'} {number}"
+
+
 def percent(share: float | None) -> str:
-    return "—" if share is None else f"{share * 100:.1f} %".replace(".", ",").replace(",0 %", " %")
+    return "—" if share is None else f"{share * 100:.1f}".removesuffix(".0").replace(".", ",") + "\u00a0%"
 
 
 def decimal(value: float | None) -> str:

@@ -72,9 +72,5 @@ def files() -> Field:
     return Field("attachments", "Фото, видео, документы", "files", hint="ссылки, по одной в строке")
 
 
-def paragraph(number: str) -> str:
-    return f"пункт {number}"
-
-
 def kind_of(draft: Draft) -> str:
     return words.of(words.KINDS, draft.kind)

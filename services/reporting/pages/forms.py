@@ -29,7 +29,7 @@ def forms(standing: Standing, actor: Actor) -> list[Form]:
 
 
 def _signatures(standing: Standing) -> Iterator[Form]:
-    about = f"{standing.act.escalation.to}, пункт {standing.act.escalation.paragraph}"
+    about = f"{standing.act.escalation.to}, {words.paragraph(standing.act.escalation.paragraph)}"
     for one in standing.unsigned_escalations:
         own = hidden("escalation_id", one)
         yield Form("forward_escalation", "Доклад ждёт подписи", "Направить дальше", [own], first=True, about=about)
@@ -44,7 +44,7 @@ def _excuses(standing: Standing) -> Iterator[Form]:
             area("reason", "Причина"),
         ]
         due = words.moment(one["due_at"], standing.directory.zone)
-        about = f"{rule}, срок {due}, пункт {one['paragraph']}"
+        about = f"{rule}, срок {due}, {words.paragraph(one['paragraph'])}"
         yield Form("excuse_breach", "Признать нарушение уважительным", "Признать", fields, about=about)
 
 

@@ -10,7 +10,7 @@ from regulations.model import Act
 from schemas import events
 from services.reporting.exports import words
 from services.reporting.pages import forms_executor
-from services.reporting.pages.fields import Field, Form, area, draft_id, hidden, kind_of, paragraph, scores
+from services.reporting.pages.fields import Field, Form, area, draft_id, hidden, kind_of, scores
 from services.reporting.pages.standing import Standing
 from services.reporting.projections.register import Assignment, Draft, Row
 
@@ -92,11 +92,11 @@ def _triage(row: Row, act: Act, directory: Directory) -> Form:
     if act.reducing.source != "none":
         by_act = [] if act.reducing.stated else [("", "по положению")]
         answer = "" if row.reduced is None or not act.reducing.stated else str(row.reduced).lower()
-        hint = paragraph(act.reducing.paragraph)
+        hint = words.paragraph(act.reducing.paragraph)
         fields.append(
             Field("reduced", "Сокращённый срок", "bool", act.reducing.stated, answer, [*by_act, *YES_NO], hint)
         )
-    hint = f"номер или адрес отвеченного сообщения, {paragraph(act.repeat.paragraph)}"
+    hint = f"номер или адрес отвеченного сообщения, {words.paragraph(act.repeat.paragraph)}"
     fields.append(Field("repeat_of", "Повторное к сообщению", "message", value=row.repeat_of or "", hint=hint))
     if row.importance is None:
         return Form("triage", "Разобрать", "Разобрать", fields, first=True)
@@ -122,7 +122,7 @@ def _route(standing: Standing) -> Form:
     fields = [Field("assignments", "Исполнители", "route", True, value, options)]
     if act.joint.drafted_by == "named":
         named = [("", "укажите"), (events.COORDINATOR, standing.name(events.COORDINATOR)), *options]
-        hint = paragraph(act.joint.paragraph)
+        hint = words.paragraph(act.joint.paragraph)
         fields.append(Field("drafted_by", "Кто готовит общий ответ", "select", options=named, hint=hint))
     title = "Направить" if not held else "Изменить состав исполнителей"
     return Form("route", title, "Направить", fields, first=not held)
@@ -152,13 +152,13 @@ def _recall(standing: Standing, held: Assignment) -> Form:
 def _dismissal(act: Act) -> Form:
     grounds = ["no_response_needed", *act.dismissal.grounds, "post_removed"]
     options = [(ground, words.GROUNDS[ground]) for ground in grounds]
-    hint = paragraph(act.dismissal.paragraph)
+    hint = words.paragraph(act.dismissal.paragraph)
     fields = [
         Field("ground", "Основание", "select", True, options=options, hint=hint),
         area("note", "Примечание", required=False),
     ]
     if act.dismissal.moderation is not None:
-        hint = paragraph(act.dismissal.moderation)
+        hint = words.paragraph(act.dismissal.moderation)
         fields.append(Field("moderation", "Меры модерации", "checks", options=MODERATION, hint=hint))
     return Form("dismiss", "Не подлежит обработке", "Не обрабатывать", fields, danger=True)
 
@@ -168,7 +168,7 @@ def _around(standing: Standing) -> Iterator[Form]:
     act = standing.act
     grounds = [(ground, words.GROUNDS[ground]) for ground in act.escalation.grounds]
     fields = [Field("ground", "Основание", "select", True, options=grounds), area("summary", "Суть")]
-    about = f"{act.escalation.forwarded_by or act.escalation.to}, {paragraph(act.escalation.paragraph)}"
+    about = f"{act.escalation.forwarded_by or act.escalation.to}, {words.paragraph(act.escalation.paragraph)}"
     yield Form("escalate", "Доложить руководству", "Доложить", fields, standing.owes_escalation, about=about)
     answered = standing.row.status == "answered"
     if answered:
@@ -200,5 +200,5 @@ def _shortcoming(standing: Standing, agency: str) -> Form:
     if posts:
         usual = ",".join(directory.shortcomings_to(act, agency))
         fields.append(Field("to", "Кому сообщить", "checks", value=usual, options=posts))
-    about = f"{standing.name(agency)}, {paragraph(act.shortcomings.paragraph)}"
+    about = f"{standing.name(agency)}, {words.paragraph(act.shortcomings.paragraph)}"
     return Form("report_shortcoming", "Сообщить о недостатках", "Сообщить", fields, about=about)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from regulations.model import Act
 from services.reporting.exports import words
-from services.reporting.pages.fields import Field, Form, area, draft_id, files, hidden, kind_of, paragraph
+from services.reporting.pages.fields import Field, Form, area, draft_id, files, hidden, kind_of
 from services.reporting.pages.standing import Standing
 from services.reporting.projections.register import Draft
 
@@ -31,11 +32,11 @@ def _work(standing: Standing, agency: str) -> Iterator[Form]:
         yield draft(standing, first=True)
     if row.joint and not own.drafts and own.status == "issued":
         fields = [assignment, area("text", "Информация"), files()]
-        hint = paragraph(act.joint.paragraph)
+        hint = words.paragraph(act.joint.paragraph)
         yield Form("contribute", "Предоставить информацию", "Направить", fields, first=True, about=hint)
     if own.status == "issued" and not any(draft.by == agency for draft in row.work.drafts):
         asked = area("justification", "Обоснование", required=act.returning.justification)
-        about = paragraph(act.returning.paragraph)
+        about = words.paragraph(act.returning.paragraph)
         yield Form("return", "Вернуть не по компетенции", "Вернуть", [assignment, asked], danger=True, about=about)
 
 
@@ -43,20 +44,20 @@ def draft(standing: Standing, *, first: bool) -> Form:
     """A draft; one that was sent back to this drafter is there to begin with."""
     act, row = standing.act, standing.row
     kinds = [(kind, words.KINDS[kind]) for kind in act.drafting.kinds]
-    kind, text = kinds[0][0], ""
+    kind, said = kinds[0][0], dict[str, Any]()
     if rework := row.status == "in_rework":
         earlier = row.work.drafts[-1]
-        kind, text = earlier.kind, standing.text_of(earlier.draft_id)
-    content = f"каким должен быть ответ: {paragraph(act.drafting.content_paragraph)}"
+        kind, said = earlier.kind, standing.said(earlier.draft_id)
+    content = f"каким должен быть ответ: {words.paragraph(act.drafting.content_paragraph)}"
     fields = [
-        Field("kind", "Вид", "select", True, kind, kinds, paragraph(act.drafting.paragraph)),
-        area("text", "Текст", hint=content, value=text),
+        Field("kind", "Вид", "select", True, kind, kinds, words.paragraph(act.drafting.paragraph)),
+        area("text", "Текст", hint=content, value=said.get("text") or ""),
     ]
     if row.repeat_of is not None and act.repeat.must_tell_measures:
-        hint = f"одно из двух, {paragraph(act.repeat.paragraph)}"
+        hint = f"одно из двух, {words.paragraph(act.repeat.paragraph)}"
         fields += [
-            area("measures", "Принятые меры", required=False, hint=hint),
-            area("progress", "Ход решения", required=False),
+            area("measures", "Принятые меры", required=False, hint=hint, value=said.get("measures") or ""),
+            area("progress", "Ход решения", required=False, value=said.get("progress") or ""),
         ]
     title = "Доработать проект" if rework else "Подготовить проект"
     return Form("submit_draft", title, "На согласование", [*fields, files()], first=first)
@@ -74,14 +75,14 @@ def publication(standing: Standing, draft: Draft) -> Form:
     stated = Field(
         "published_at", "Когда размещён", "instant", hint="для сведения", offset=f"{offset[:3]}:{offset[3:]}"
     )
-    about = f"{kind_of(draft)}, {paragraph(act.publication.paragraph)}"
+    about = f"{kind_of(draft)}, {words.paragraph(act.publication.paragraph)}"
     return Form("report_publication", "Сообщить о размещении", "Размещено", [*fields, stated], first=True, about=about)
 
 
 def referral(act: Act) -> Form:
     """To law enforcement: an act that is silent about it forbids it to nobody."""
     fields = [Field("body", "Орган", required=True), area("summary", "Суть")]
-    about = "" if act.law_enforcement is None else paragraph(act.law_enforcement.paragraph)
+    about = "" if act.law_enforcement is None else words.paragraph(act.law_enforcement.paragraph)
     return Form("refer_to_law_enforcement", "Передать в правоохранительные органы", "Передать", fields, about=about)
 
 
@@ -89,7 +90,7 @@ def _cases(standing: Standing, agency: str) -> Iterator[Form]:
     act = standing.act
     if act.cases is None:
         return
-    about = paragraph(act.cases.paragraph)
+    about = words.paragraph(act.cases.paragraph)
     for case in standing.cases:
         if case.agency == agency and case.status == "agreed":
             fields = [hidden("case_id", case.case_id), Field("url", "Ссылка на публикацию кейса", "url", required=True)]

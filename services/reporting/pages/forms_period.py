@@ -8,7 +8,8 @@ from typing import Literal
 
 from regulations.model import Act
 from schemas.envelope import Actor
-from services.reporting.pages.fields import Field, Form, area, hidden, paragraph
+from services.reporting.exports import words
+from services.reporting.pages.fields import Field, Form, area, hidden
 from services.reporting.reports.periods import Period
 
 Report = Literal["summary", "rating"]
@@ -32,7 +33,7 @@ def forms(
     if rule is None or period.months != months[rule.period] or now < ends_at or delivery == "delivered":
         return []
     given = (authority, report, period.name)
-    about = f"{rule.to}, {paragraph(rule.paragraph)}"
+    about = f"{rule.to}, {words.paragraph(rule.paragraph)}"
     return list(_forms(given, actor, rule.agreed_by_committee, delivery, about))
 
 

@@ -63,6 +63,7 @@ def _environment() -> Environment:
     environment.filters.update(
         moment=words.moment,
         topics=words.topics,
+        paragraph=words.paragraph,
         day=_day,
         web=_web,
         percent=words.percent,

@@ -96,8 +96,9 @@ class Standing:
                 found[case.case_id] = Case(case.case_id, case.agency, case.text, status)
         return list(found.values())
 
-    def text_of(self, draft_id: str) -> str:
-        return next((one["text"] for one in self._told(events.DraftSubmitted) if one["draft_id"] == draft_id), "")
+    def said(self, draft_id: str) -> dict[str, Any]:
+        """What that draft says; nothing of one that the visitor may not see."""
+        return next((one for one in self._told(events.DraftSubmitted) if one["draft_id"] == draft_id), {})
 
     def _told(self, event: type[events.EventData]) -> list[dict[str, Any]]:
         return [one["data"] for one in self.story if one["type"] == event.type]

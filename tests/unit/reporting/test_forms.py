@@ -12,6 +12,7 @@ from regulations import directory
 from regulations.directory import Directory
 from schemas import events
 from schemas.envelope import Actor
+from services.reporting.exports import words
 from services.reporting.pages import forms_period, render, timeline
 from services.reporting.pages.fields import Form
 from services.reporting.pages.forms import forms
@@ -114,6 +115,16 @@ def test_a_draft_that_was_sent_back_begins_the_next_one_of_its_drafter_only(one:
     assert value(named(seen_by(one, "executor", "nalchik"), "submit_draft"), "text") == ""
 
 
+def test_what_was_told_of_measures_begins_the_next_draft_too(one: Message) -> None:
+    one.triaged("16.11 09:10", ("roads",), repeat_of=one.new("earlier"))
+    one.routed("16.11 09:20", "mintrans")
+    told = {"draft_id": one.new("draft"), "kind": "answer", "text": "Чиним.", "by": "mintrans"}
+    one.tell("draft-submitted", "16.11 10:00", **told, measures="Выдано предписание.", progress=None)
+    one.sent_back("16.11 10:10", "draft", "mintrans")
+    form = named(seen_by(one, "executor", "mintrans"), "submit_draft")
+    assert (value(form, "measures"), value(form, "progress")) == ("Выдано предписание.", "")
+
+
 def test_a_report_owed_by_importance_alone_stands_first_until_it_is_made() -> None:
     one = shipped("kemerovo")
     one.triaged("16.11 09:10", ("roads",), importance="high", reduced=True)
@@ -188,3 +199,8 @@ def test_a_periods_report_is_offered_what_its_act_asks_next(
 def test_the_policy_names_workflows_origin_also_behind_a_proxy() -> None:
     assert render.origin_of("http://127.0.0.1:8002") == "http://127.0.0.1:8002"
     assert render.origin_of("https://otklik.example/workflow") == "https://otklik.example"
+
+
+@pytest.mark.parametrize(("number", "told"), [("9", "пункт 9"), ("4, 21", "пункты 4, 21")])
+def test_several_paragraphs_are_told_in_the_plural(number: str, told: str) -> None:
+    assert words.paragraph(number) == told

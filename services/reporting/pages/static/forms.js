@@ -139,7 +139,7 @@ function tell(form, text, { faults = [], paragraph = null, again = false } = {})
   const place = form.querySelector("[data-problem]");
   const pointed = faults.map((fault) => [fault, point(form, fault, text)]);
   const rest = pointed.filter(([fault, control]) => !control && fault.detail !== text).map(([fault]) => fault.detail);
-  const where = paragraph ? `${text.replace(/\.$/, "")} (пункт ${paragraph} положения).` : text;
+  const where = paragraph ? `${text.replace(/\.$/, "")} (${paragraph.includes(",") ? "пункты" : "пункт"} ${paragraph} положения).` : text;
   place.textContent = [where, ...rest].join("\n");
   if (again) {
     const link = document.createElement("a");
