@@ -12,6 +12,7 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
+from services.reporting.exports.words import STATUSES
 from services.runtime.settings import SERVICE_PORTS, Settings
 
 PAGE, PAGES = 1000, 3
@@ -19,12 +20,6 @@ OF_EACH_STATUS = 2
 TEXT = 46
 Token = Callable[[str, str, str | None], str]
 """role, authority, agency → a bearer token."""
-
-STATUSES = {
-    "registered": "новое", "triaged": "размечено", "in_work": "в работе", "in_review": "на согласовании",
-    "in_rework": "на доработке", "approved": "согласовано", "clarifying": "уточняется",
-    "interim_answered": "дан промежуточный", "answered": "отвечено", "dismissed": "не обрабатывается",
-}  # fmt: skip
 
 
 def addresses(settings: Settings, console: Console, token: Token | None, authority: str | None) -> None:

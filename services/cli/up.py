@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated
 
 import httpx
@@ -16,15 +16,14 @@ from services.cli.demo import play_by_real_clock, play_the_days, running_clock
 from services.cli.law import files_of
 from services.cli.showing import Token
 from services.cli.telling import told
+from services.cli.token import maker
 from services.runtime.child import ChildProcess, StartError, answers
 from services.runtime.embedded import EmbeddedKafka, EmbeddedPostgres, fetch_kafka
 from services.runtime.embedded_guards import require_port
 from services.runtime.settings import ENV_PREFIX, SERVICE_PORTS, ClockKind, Settings, SettingsError, load_settings
 from services.runtime.supervisor import Supervisor
-from services.runtime.tokens import Claims, local_token
 
 _READY_TIMEOUT_S = 120.0
-_DEMO_TOKEN_TTL = timedelta(hours=12)
 
 
 def up(
@@ -77,7 +76,8 @@ async def _up(settings: Settings, now: datetime | None, *, demo: bool, by_itself
         environment = _environment(settings)
         # Together: each waits for the parts above and for no other service.
         await supervisor.start(*(_service(service, settings, supervisor, environment) for service in SERVICE_PORTS))
-        token = _token(settings)
+        # A real issuer gives tokens of his own.
+        token = maker(settings) if settings.local_key is not None else None
         authorities = _most_told_first(files_of(settings.law_folders).authorities, demo=demo)
         first = next(iter(authorities), None)
         if demo:
@@ -114,20 +114,6 @@ def _most_told_first(authorities: Iterable[str], *, demo: bool) -> list[str]:
     from services.demo.posts import lines
 
     return sorted(authorities, key=lambda authority: -len(lines(authority)))
-
-
-def _token(settings: Settings) -> Token | None:
-    """Tokens of the local key; None with a real issuer, who gives his own."""
-    key = settings.local_key
-    if key is None:
-        return None
-
-    def token(role: str, authority: str, agency: str | None) -> str:
-        authorities = tuple(files_of(settings.law_folders).authorities) if authority == "*" else (authority,)
-        claims = Claims(sub=f"demo-{role}", authorities=authorities, roles=(role,), agency=agency)
-        return local_token(key, claims, now=datetime.now(UTC), ttl=_DEMO_TOKEN_TTL)
-
-    return token
 
 
 async def _play(settings: Settings, token: Token | None, now: datetime | None, console: Console) -> None:
