@@ -46,8 +46,19 @@ def _left(log: RawLog, told: Told) -> str:
     return f"{len(posts)} постов, {len(commands)} исходов" if posts or commands else ""
 
 
-async def verdict(installation: Installation, log: RawLog, told: Told, authorities: list[str]) -> list[str]:
-    """Everything that is wrong, in words."""
+async def verdict(installation: Installation, told: Told, authorities: list[str], patience_s: float = 60) -> list[str]:
+    """Everything that is wrong and stays so, in words. Ticks go on, and the log, the tables and the doors are read one after
+    the other: what differs since one is a moment older than the next agrees at the next look."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        log = await read(installation.bootstrap, "otklik", TOPICS)
+        found = await _compared(installation, log, told, authorities)
+        if not found or time.monotonic() > deadline:
+            return found
+        await asyncio.sleep(1)
+
+
+async def _compared(installation: Installation, log: RawLog, told: Told, authorities: list[str]) -> list[str]:
     clients = {authority: Client(installation, authority) for authority in authorities}
     found = [
         *told.wrong,
@@ -95,21 +106,11 @@ async def verdict(installation: Installation, log: RawLog, told: Told, authoriti
         lambda: kept("sla", {"events", "deadlines"}),
     ]
     for check in checks:
-        found += await _given_time(check)
-    return found
-
-
-async def _given_time(check: Callable[[], Awaitable[list[str]]], patience_s: float = 40) -> list[str]:
-    """Folding what is there takes a moment: what is wrong at first may be right soon, and then it stays so."""
-    deadline = time.monotonic() + patience_s
-    while True:
         try:
-            found = await check()
+            found += await check()
         except Problem as problem:
-            found = [f"a reader was refused: {problem}"]
-        if not found or time.monotonic() > deadline:
-            return found
-        await asyncio.sleep(1)
+            found.append(f"a reader was refused: {problem}")
+    return found
 
 
 async def _rows(client: Client) -> list[dict[str, Any]]:

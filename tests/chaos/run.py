@@ -72,7 +72,7 @@ async def run(folder: Path, asked: Asked) -> Report:
         calm = time.monotonic()
         log = await caught_up(installation, load.told, patience_s=180)
         catch_up_s = time.monotonic() - calm
-        violations = await verdict(installation, log, load.told, AUTHORITIES)
+        violations = await verdict(installation, load.told, AUTHORITIES)
         records = {topic: len(log.of(topic)) for topic in TOPICS}
         breaches = sum(event["type"].endswith("breached.v1") for _, event in log.json("deadlines"))
         return Report(
