@@ -77,8 +77,7 @@ def faults_of_hosts(path: Path, text: str) -> list[str]:
     if name == "tests/tidy.py":
         return []
     hosts = re.compile(
-        r"pypi\.org|files\.pythonhosted|repo1?\.maven|registry\.npmjs|deb\.debian\.org|"
-        + "|".join(re.escape(f"{place}/") for place in (ROOT, Path.home()))
+        r"pypi\.org|files\.pythonhosted|repo1?\.maven|registry\.npmjs|deb\.debian\.org|/root/|/home/[a-z]"
     )
     return [f"{name}:{number}: names a registry's host or a machine's path"
             for number, line in enumerate(text.splitlines(), start=1) if hosts.search(line)]  # fmt: skip
