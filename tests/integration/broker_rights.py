@@ -285,20 +285,24 @@ async def on_transactional_ids(client: Any, ids: Iterable[str]) -> frozenset[str
 
 async def init_transactions(client: Any, transactional_id: str) -> int:
     """The broker's code for «begin to write under this id»."""
+    return int((await _begun(client, transactional_id)).error_code)
+
+
+async def _begun(client: Any, transactional_id: str | None) -> Any:
+    """The broker's final answer: a new cluster's coordinator is not there at once, ends what an earlier one of the id had
+    open, and now and then fetches a new block of producer ids."""
     while True:
         answer = await client.send(
             client.get_random_node(), InitProducerIdRequest(transactional_id, TRANSACTION_TIMEOUT_MS)
         )
-        code = int(answer.error_code)
-        # The coordinator of a new cluster is not there at once, and ends what an earlier one of the id had open.
-        if not (code and for_code(code).retriable):
-            return code
+        if not (answer.error_code and for_code(answer.error_code).retriable):
+            return answer
         await asyncio.sleep(RETRY_S)
 
 
 async def transactional_batch(client: Any) -> bytes:
     """One record in a batch that says of itself that it belongs to a transaction, under a producer id of the user's own."""
-    answer = await client.send(client.get_random_node(), InitProducerIdRequest(None, TRANSACTION_TIMEOUT_MS))
+    answer = await _begun(client, None)
     if answer.error_code:
         raise for_code(answer.error_code)
     batch = DefaultRecordBatchBuilder(2, 0, 1, answer.producer_id, answer.producer_epoch, 0, 1000)
