@@ -115,6 +115,31 @@ async def test_kbr_joint_answer_in_turn_with_a_return_and_a_final_answer_on_the_
     assert states["final_draft"] == "met" and states["answer"] == "met"
 
 
+async def test_kbr_a_final_answer_that_misses_the_seventh_day_and_a_repeat_that_has_to_tell_measures(
+    installation: Installation,
+) -> None:
+    client, day = Client(installation, "kbr"), Day(installation, "kbr")
+    day.next_morning()
+    agency = (await client.agencies())[0]
+    late = await triaged(client, "kbr-late", reduced=False)
+    await client.command(late, "route", assignments=[{"agency": agency}])
+    sequence = await answered(client, late, agency, agency, kind="interim")
+    final = (await client.deadlines(late, sequence))["final_draft"]
+    installation.cli("clock", "set", (datetime.fromisoformat(final["due_at"]) + timedelta(minutes=1)).isoformat())
+    breached = (await client.deadlines(late, sequence))["final_draft"]
+    assert (breached["state"], breached["owed_by"]) == ("breached", {"role": "executor", "agency": agency})
+    sequence = await answered(client, late, agency, agency)
+    assert (await client.deadlines(late, sequence))["final_draft"]["state"] == "met_late"
+    again = await triaged(client, "kbr-again", reduced=False, repeat_of=late)
+    await client.command(again, "route", assignments=[{"agency": agency}])
+    draft = {"kind": "answer", "text": "Трубу заменили"}
+    with pytest.raises(Problem) as nothing_told:
+        await client.command(again, "submit_draft", by=agency, **draft)
+    assert (nothing_told.value.status, nothing_told.value.body["paragraph"]) == (422, "17")
+    told = await client.command(again, "submit_draft", by=agency, **draft, measures="Заменено 40 метров трубы")
+    assert (await client.message(again, told["sequence"]))["repeat_of"] == late
+
+
 async def test_kbr_own_account_needs_a_link_and_a_clarification_pauses_nothing(installation: Installation) -> None:
     client, day = Client(installation, "kbr"), Day(installation, "kbr")
     day.next_morning()
