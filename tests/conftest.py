@@ -28,6 +28,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return None if any(place == "tests/chaos" or place.startswith(_SLOW) for place in named) else True
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Workers take whole files, since fixtures of a file are costly; what walks one installation stays in one worker, in
     its order."""
