@@ -16,8 +16,6 @@ from services.runtime.embedded import KAFKA_VERSION, EmbeddedKafka, EmbeddedPost
 from tests.ports import free_port
 
 _SLOW = ("tests/bench", "tests/chaos/long")
-_SHARED = frozenset({"installation", "all_four"})
-"""Fixtures that are a whole installation, and last as long as the run."""
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -26,15 +24,6 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
         return None
     named = [_place(Path(arg.partition("::")[0]), config) for arg in config.args]
     return None if any(place == "tests/chaos" or place.startswith(_SLOW) for place in named) else True
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Workers take whole files, since fixtures of a file are costly; what walks one installation stays in one worker, in
-    its order."""
-    for item in items:
-        shared = _SHARED.intersection(getattr(item, "fixturenames", ()))
-        item.add_marker(pytest.mark.xdist_group(min(shared, default=_place(item.path, config))))
 
 
 def _place(path: Path, config: pytest.Config) -> str:
