@@ -14,7 +14,7 @@ run: $(STAMP) ## поднять всю систему с показательн�
 	@$(BIN)/otklik up --demo
 
 test: $(STAMP) ## все тесты на настоящих Kafka и PostgreSQL, кроме долгих
-	@$(BIN)/pytest tests --numprocesses logical --maxprocesses 4 --dist loadfile
+	@$(BIN)/pytest tests --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 unit: $(STAMP) ## только быстрые тесты, без Kafka и PostgreSQL
 	@$(BIN)/pytest tests/unit
