@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from pydantic import AliasChoices, AwareDatetime, BaseModel, ConfigDict, Field
 
+from schemas.as_bytes import as_bytes
+
 CONTENT_TYPE = b"application/cloudevents+json"
 """Value of the Kafka header `content-type` of every envelope."""
 
@@ -43,7 +45,7 @@ class Envelope(BaseModel):
 
     def to_bytes(self) -> bytes:
         """Encode for the log; the same envelope always gives the same bytes."""
-        return self.model_dump_json(exclude_none=True).encode()
+        return as_bytes(self, exclude_none=True)
 
     @classmethod
     def from_bytes(cls, value: bytes) -> Envelope:

@@ -55,6 +55,7 @@ class Schedule:
         self.tables: dict[int, YearTable] = {}
         self._week = hours.week()
         self._days: dict[date, Day] = {}
+        self._bounds: dict[date, Segment] = {}
 
     def day(self, day: date) -> Day:
         """Return a local day: its kind, why it is so, and its working segments as instants."""
@@ -71,7 +72,10 @@ class Schedule:
 
     def bounds(self, day: date) -> Segment:
         """Return the local day from midnight to midnight (23, 24 or 25 hours where the clocks change)."""
-        return self._segment(day, LocalSegment(0, MINUTES_A_DAY))
+        known = self._bounds.get(day)
+        if known is None:
+            known = self._bounds[day] = self._segment(day, LocalSegment(0, MINUTES_A_DAY))
+        return known
 
     def table(self, year: int) -> YearTable:
         """Return the working time of a local year, as prefix sums; `YearUnknown` if the calendar lacks it."""

@@ -205,7 +205,6 @@ class Folder:
             raise PartitionStopped(f"{place}: {described(error)}") from error
         await self._states.ensure(keys)
         for key in keys:
-            row = replace(row, key=key)
             if key not in self._quarantined:
                 try:
                     state = decider.evolve(key, self._states.get(key), record.topic, envelope)
@@ -223,9 +222,9 @@ class Folder:
                         Quarantined(key, record.topic, record.offset, FAILED, described(error), self._code_version)
                     )
             if key in self._quarantined:
-                self._changes.parked.append(row)
+                self._changes.parked.append(replace(row, key=key))
             elif decider.remembered(key):
-                self._changes.kept.append(row)
+                self._changes.kept.append(replace(row, key=key))
                 if late:
                     self._late.add(key)
 

@@ -154,5 +154,6 @@ def _marked(spoken: Spoken, unfinished: Cursor | None) -> Outgoing:
     """The record with its cause in the headers; where its input goes on in the next transaction, with its place too."""
     cause = spoken.cause
     goes_on = unfinished is not None and unfinished.offset == cause.offset
-    headers = {**spoken.outgoing.headers, **cause.to_headers(goes_on=goes_on)}
-    return replace(spoken.outgoing, headers=headers)
+    said = spoken.outgoing
+    headers = {**said.headers, **cause.to_headers(goes_on=goes_on)}
+    return Outgoing(said.topic, said.key, said.value, headers, said.partition, said.stamp)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from regulations.directory import Directory
+from schemas.as_bytes import as_bytes
 from services.sla.facts import Facts
 from services.sla.said import Said
 
@@ -43,7 +44,7 @@ def shape_of(key: str) -> type[BaseModel]:
 
 def encode(state: BaseModel) -> bytes:
     """Canonical JSON: the same state gives the same bytes, whatever order its fields came in."""
-    return state.model_dump_json(exclude_defaults=True).encode()
+    return as_bytes(state, exclude_defaults=True)
 
 
 def decode(key: str, body: bytes) -> BaseModel:

@@ -12,6 +12,7 @@ from regulations.directory import Directory, NotInForce
 from schemas import commands as c
 from schemas import events as e
 from schemas import topics
+from schemas.as_bytes import as_bytes
 from schemas.envelope import Actor, Envelope
 from schemas.inbox import AMENDMENT, DETECTION, TICK
 from services.runtime.decider import Agenda, Due, Input, Output, Scope, States, UnknownEvent, Unreadable
@@ -234,7 +235,7 @@ class WorkflowDecider:
         return ()
 
     def encode(self, key: str, state: BaseModel) -> bytes:
-        return state.model_dump_json(by_alias=True).encode()
+        return as_bytes(state, by_alias=True)
 
     def decode(self, key: str, body: bytes) -> BaseModel:
         return STATES[key.partition("/")[0]].model_validate_json(body)

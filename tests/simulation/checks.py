@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -71,10 +70,10 @@ def _of(kind: str, texts: Iterable[str]) -> Iterable[Violation]:
 
 def _type(raw: Raw) -> str | None:
     try:
-        value = json.loads(raw.value)
-    except ValueError:
+        value = raw.json
+    except (ValueError, TypeError):
         return None
-    return str(value["type"]) if isinstance(value, dict) and "type" in value else None
+    return str(value["type"]) if "type" in value else None
 
 
 def _dead_letters(inbox: list[Raw], letters: list[Raw]) -> Iterable[str]:

@@ -18,7 +18,7 @@ from tests.simulation.world import Parts, World
 
 PATIENCE_S = 120.0
 """So long, in virtual seconds, may everything take to settle once faults have stopped."""
-COLLECT_EVERY = 10
+COLLECT_EVERY = 25
 _played = 0
 LAST_LEAPS = (timedelta(hours=4), timedelta(days=9))
 
