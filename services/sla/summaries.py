@@ -48,20 +48,22 @@ def judge_period(told: Said | None, event: Envelope, data: e.PeriodEvent, direct
 class Calendar:
     """Which periods have ended, partition by partition: a period belongs to the partition that its id falls to.
 
-    `partitions`: how many `events` has. What it remembers only spares looking again.
+    `partitions`: how many `events` has. Only that there was nothing to say is remembered, which for the same directory and
+    the same `done` stays so until a month ends: whoever says something may be asked the same again (a state that was not
+    loaded, a transaction that failed), and has to say it again.
     """
 
     def __init__(self, partitions: int) -> None:
         self._partitions = partitions
-        self._quiet: dict[str, tuple[Directory, tuple[str, ...], int, datetime]] = {}
+        self._quiet: dict[tuple[str, int], tuple[Directory, tuple[str, ...], datetime]] = {}
 
     def ended(
         self, directory: Directory, done: tuple[str, ...], partition: int, reached: Envelope, at: datetime
     ) -> list[Output]:
         """`set` of the summary for every period that ended since the authority came by the log, but those `done`; nothing
         where the act in force at its end states no day (reading 15)."""
-        quiet = self._quiet.get(directory.id)
-        if quiet is not None and quiet[0] is directory and quiet[1:3] == (done, partition) and at < quiet[3]:
+        quiet = self._quiet.get((directory.id, partition))
+        if quiet is not None and quiet[0] is directory and quiet[1] == done and at < quiet[2]:
             return []
         outputs: list[Output] = []
         for length in periods.LENGTHS:
@@ -74,8 +76,9 @@ class Calendar:
                     start = Start("summary", periods.ends_at(period, directory.zone), About(period=period))
                     apply(speech, Row(starts=(start,)), reached, None, law)
                     outputs += speech.outputs
-        next_end = periods.ends_at(periods.name("month", in_zone(at, directory.zone).date()), directory.zone)
-        self._quiet[directory.id] = (directory, done, partition, next_end)
+        if not outputs:
+            next_end = periods.ends_at(periods.name("month", in_zone(at, directory.zone).date()), directory.zone)
+            self._quiet[directory.id, partition] = (directory, done, next_end)
         return outputs
 
 
