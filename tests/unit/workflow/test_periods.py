@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from schemas.commands import COMMANDS
+from schemas.commands import COMMANDS, PeriodData
 from schemas.envelope import Actor
 from schemas.events import RatingDelivered, SummaryDelivered
 from schemas.ids import period_id
@@ -133,3 +133,8 @@ def test_reports_are_told_in_sequence_of_their_own() -> None:
     desk = later("kbr")
     desk.report("deliver_summary", "2026-11", expected_sequence=3).refused(409, "sequence-conflict")
     desk.report("deliver_summary", "2026-11", expected_sequence=0).must_be_accepted()
+
+
+@pytest.mark.parametrize("data", [data for data in COMMANDS.values() if issubclass(data, PeriodData)])
+def test_a_command_about_a_period_says_of_which_report_it_is(data: type[PeriodData]) -> None:
+    assert data.report in data.type.split("_")
