@@ -18,6 +18,8 @@ Debtor = Literal["coordinator", "assignee", "lead", "drafter", "committee", "pro
 `drafter` whoever drafts, `proposer` the agency that proposed the case."""
 Paragraph = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)*(, \d+(\.\d+)*)*$")]
 Period = Literal["month", "quarter"]
+WARN = 0.25
+"""Reading 18: the part of a term before its end at which a warning is due, where the act says no other."""
 
 
 class Datum(BaseModel):
@@ -47,7 +49,7 @@ class Rule(Datum):
     before: Literal["answer"] | None = None
     capped_by: Literal["answer"] | None = None
     window: bool = False
-    warn: Annotated[float, Field(gt=0, lt=1)] = 0.25
+    warn: Annotated[float, Field(gt=0, lt=1)] = WARN
     reduced: Reduced | None = None
 
 
