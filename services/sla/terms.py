@@ -9,9 +9,9 @@ from datetime import date, datetime, time, timedelta
 from typing import Literal
 
 from regulations.model import WARN, Clock, Rule
+from regulations.periods import Period
 from regulations.working_time.errors import YearUnknown
 from schemas.deadlines import About
-from services.sla import periods
 from services.sla.instants import fixed
 from services.sla.law import Law
 
@@ -154,7 +154,7 @@ def _of_period(law: Law, starts_at: datetime, circumstances: Circumstances) -> T
     summary = law.act.summary
     if summary.due_day is None or circumstances.about is None or circumstances.about.period is None:
         raise ValueError("у сводки нет дня или периода")
-    wanted = periods.following_month(circumstances.about.period).replace(day=summary.due_day)
+    wanted = Period.parse(circumstances.about.period).after.replace(day=summary.due_day)
     due_at = fixed(law.working.last_working_day_on_or_before(wanted))
     if due_at <= starts_at:
         due_at = fixed(datetime.combine(wanted + timedelta(days=1), time(), law.directory.zone))

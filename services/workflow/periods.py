@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
 from typing import Literal
 
-from regulations.directory import Directory
-from regulations.working_time.instants import EPOCH, wall_clock_reaches
 from schemas.commands import (
     AgreeRating,
     AgreeSummary,
@@ -40,7 +37,7 @@ from services.workflow.state import Period
 
 def send_for_agreement(hearing: PeriodHearing, data: SendSummaryForAgreement | SendRatingForAgreement) -> None:
     _agreed_by_committee(hearing, data.report)
-    _over(hearing, data)
+    _over(hearing)
     if hearing.state is not None and hearing.state.status != "refused":
         raise guards.wrong_state("Документ уже на согласовании, согласован или направлен.")
     event = SummarySentForAgreement if data.report == "summary" else RatingSentForAgreement
@@ -62,7 +59,7 @@ def refuse(hearing: PeriodHearing, data: RefuseSummary | RefuseRating) -> None:
 def deliver(hearing: PeriodHearing, data: DeliverSummary | DeliverRating) -> None:
     """Once, after the period is over, and after the committee's word where the act asks for it."""
     to, paragraph, by_committee = _rule(hearing, data.report)
-    _over(hearing, data)
+    _over(hearing)
     status = hearing.state.status if hearing.state else None
     if status == "delivered":
         raise guards.wrong_state("Документ за этот период уже направлен.")
@@ -80,12 +77,11 @@ def subject_of(data: PeriodData) -> str:
 def fits_the_act(hearing: PeriodHearing, data: PeriodData) -> None:
     """422 for a report that the act does not have, or a period of another length than its own."""
     _, paragraph, _ = _rule(hearing, data.report)
-    length = (
-        hearing.act.summary.period if data.report == "summary" or not hearing.act.rating else hearing.act.rating.period
-    )
-    if ("Q" in data.period) != (length == "quarter"):
+    act = hearing.act
+    length = act.summary.period if data.report == "summary" or not act.rating else act.rating.period
+    if hearing.about.length != length:
         wanted = "квартал, например 2026-Q4" if length == "quarter" else "месяц, например 2026-11"
-        raise guards.forbidden(hearing.act, paragraph, f"Отчётный период – {wanted}.", "/data/period")
+        raise guards.forbidden(act, paragraph, f"Отчётный период – {wanted}.", "/data/period")
 
 
 def _rule(hearing: PeriodHearing, report: Report) -> tuple[str, str, bool]:
@@ -110,17 +106,9 @@ def _under_agreement(hearing: PeriodHearing, report: Report) -> None:
         raise guards.wrong_state("На согласовании этого документа нет.")
 
 
-def _over(hearing: PeriodHearing, data: PeriodData) -> None:
-    if hearing.at < ends_at(hearing.directory, data.period):
+def _over(hearing: PeriodHearing) -> None:
+    if hearing.at < hearing.about.ends_at(hearing.directory.zone):
         raise guards.wrong_state("Отчётный период ещё не окончен.")
-
-
-def ends_at(directory: Directory, period: str) -> datetime:
-    """The first instant after the period, at local midnight of the authority."""
-    year, month = int(period[:4]), period[5:]
-    last = int(month[1]) * 3 if month.startswith("Q") else int(month)
-    after = date(year + 1, 1, 1) if last == 12 else date(year, last + 1, 1)
-    return EPOCH + wall_clock_reaches(after, 0, directory.zone)
 
 
 STATUSES: dict[type[PeriodEvent], Literal["sent", "agreed", "refused", "delivered"]] = {
