@@ -16,7 +16,7 @@ from regulations.working_time.explain import (
 )
 from regulations.working_time.wording import duration, moment
 from services.sla.law import Law
-from services.sla.terms import Term
+from services.sla.terms import Term, warned_part
 
 NAMES = {
     "route": "направление исполнителю",
@@ -185,8 +185,7 @@ def _end(law: Law, found: Term) -> Iterator[str]:
     if found.cap_at is not None:
         yield f"не позднее срока ответа: {moment(found.cap_at)}"
     if found.warn_at is not None:
-        rule = law.act.rules.get(found.rule)  # type: ignore[call-overload]
-        part = rule.warn if rule is not None else 0.25
+        part = warned_part(law, found.rule)
         yield f"предупреждение: {moment(found.warn_at)}, за {round(part * 100)} % времени до срока"
         yield from _noted(law, 18)
 
