@@ -52,6 +52,8 @@ STARTS = {
     "summary": "окончание периода",
     "summary_review": "направление на согласование",
 }
+WITH_THE_MESSAGE = frozenset({"route", "answer", "draft"})
+BEGINNINGS = {"received": "поступление сообщения", "first_triage": "первое рассмотрение сообщения (прочтение 2)"}
 NOTES = {
     1: "минуты и часы внутри срока в рабочих часах считаются по рабочему времени",
     3: "срок кончается в тот миг, когда истекло столько рабочего времени; ровно в срок – вовремя",
@@ -64,6 +66,11 @@ NOTES = {
     17: "сокращённого срока здесь нет: признак не учитывается",
 }
 """What the readings of `regulations.md` say, in one line; an act's own note goes before."""
+BY_TRIAGE = (
+    "орган считает срок не от выявления, а от первого рассмотрения сообщения;"
+    " до него срок не идёт, хотя бы сообщение закрывали и возвращали в работу"
+)
+"""Reading 2 where the authority chose so (`detection_counts`); the act's own note speaks of the detection."""
 
 
 def explain(law: Law, found: Term) -> tuple[str, ...]:
@@ -101,7 +108,10 @@ def _length(law: Law, found: Term) -> str:
 
 def _readings(law: Law, found: Term) -> Iterator[str]:
     for number in _applied(law, found):
-        yield from _noted(law, number)
+        if number == 2 and _beginning(law, found) == "first_triage":
+            yield f"прочтение 2: {BY_TRIAGE}"
+        else:
+            yield from _noted(law, number)
 
 
 def _noted(law: Law, number: int) -> Iterator[str]:
@@ -116,7 +126,7 @@ def _applied(law: Law, found: Term) -> list[int]:
     if found.how == "last_day":
         return [15]
     # Reading 2 stands where the term begins with the message itself.
-    applied = [2] if found.rule in {"route", "answer", "draft"} else []
+    applied = [2] if found.rule in WITH_THE_MESSAGE else []
     plain_or_nested = found.clock == "plain" or (found.clock == "working" and found.rule != "answer")
     if plain_or_nested:
         applied.append(1)
@@ -143,14 +153,16 @@ def _applied(law: Law, found: Term) -> list[int]:
 
 def _start(found: Term, law: Law) -> Iterator[str]:
     start = STARTS[found.rule]
-    if found.rule in {"route", "answer", "draft"}:
-        known = law.act.rules.get("answer" if found.how == "before" else found.rule)  # type: ignore[call-overload]
-        if known is not None and known.start == "received":
-            start = "поступление сообщения"
-        elif law.directory.detection_counts == "first_triage":
-            start = "первое рассмотрение сообщения (прочтение 2)"
+    if found.rule in WITH_THE_MESSAGE:
+        start = BEGINNINGS.get(_beginning(law, found), start)
     # The course of every other term tells the instant itself.
     yield f"отсчёт от события: {start}" + (f", {moment(found.starts_at)}" if found.how == "last_day" else "")
+
+
+def _beginning(law: Law, found: Term) -> str:
+    """From what a rule that begins with the message itself counts: `received`, or `detection` or `first_triage`."""
+    known = law.act.rules.get("answer" if found.how == "before" else found.rule)  # type: ignore[call-overload]
+    return "received" if known is not None and known.start == "received" else law.directory.detection_counts
 
 
 def _course(law: Law, found: Term) -> list[str]:
