@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
+from regulations.words import RULES
 from regulations.working_time.explain import (
     explain_before,
     explain_last_working_day,
@@ -18,23 +19,6 @@ from regulations.working_time.wording import duration, moment
 from services.sla.law import Law
 from services.sla.terms import Term
 
-NAMES = {
-    "route": "направление исполнителю",
-    "return": "возврат не по компетенции",
-    "reroute": "повторное направление после возврата",
-    "answer": "ответ автору",
-    "draft": "проект ответа",
-    "review": "согласование проекта",
-    "rework": "доработка проекта",
-    "publish": "размещение ответа",
-    "contribution": "информация соисполнителя",
-    "contribution_review": "согласование информации соисполнителя",
-    "final_draft": "проект окончательного ответа",
-    "case_review": "согласование кейса",
-    "case_report": "отчёт о размещении кейса",
-    "summary": "сводная информация",
-    "summary_review": "согласование сводной информации",
-}
 STARTS = {
     "route": "выявление сообщения",
     "return": "направление исполнителю",
@@ -76,7 +60,7 @@ BY_TRIAGE = (
 def explain(law: Law, found: Term) -> tuple[str, ...]:
     """The lines of one deadline. They hang on nothing but the law and the term, so they are the same wherever they are made."""
     return (
-        f"{_sentence(NAMES[found.rule])}: {_article(law, found)}, {_length(law, found)}",
+        f"{_sentence(RULES[found.rule])}: {_article(law, found)}, {_length(law, found)}",
         *_readings(law, found),
         *_start(found, law),
         *_course(law, found),
