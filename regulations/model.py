@@ -53,6 +53,10 @@ class Rule(Datum):
     warn: Annotated[float, Field(gt=0, lt=1)] = WARN
     reduced: Reduced | None = None
 
+    def length(self, *, reduced: bool) -> timedelta | None:
+        """The term, of a reduced message or of a standard one; None: there is no such deadline then (reading 8)."""
+        return self.reduced.term if reduced and self.reduced is not None else self.term
+
 
 class Returning(Datum):
     paragraph: Paragraph
