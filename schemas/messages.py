@@ -99,5 +99,7 @@ class RegisterRow(View):
 
 
 class Page(BaseModel):
+    """`next` is told where there is another page alone: the value of its `after`."""
+
     items: list[Any] = Field(default_factory=list)
-    next: str | None = None
+    next: str | None = Field(default=None, exclude_if=lambda following: following is None)

@@ -281,7 +281,8 @@ def _of_status(error: HTTPException) -> ProblemError:
         case 413:
             told = problem("too-large", "Слишком большое тело запроса", 413, str(error.detail))
         case 400:
-            return problems.invalid((), "Тело запроса не читается.")
+            # A body that is no JSON comes as a fault of validation; as 400, one whose bytes are not even text.
+            return problems.invalid([Fault(pointer="", detail="это не JSON в UTF-8")], "Тело запроса не читается.")
         case status:
             told = problem("http", "Не вышло", status, str(error.detail))
     return ProblemError(told, headers)

@@ -111,6 +111,15 @@ async def test_every_fault_is_listed_with_its_pointer(client: httpx.AsyncClient)
     assert all(not fault["detail"].isascii() for fault in body["errors"])
 
 
+async def test_a_body_whose_bytes_are_no_text_is_told_of_as_a_whole(client: httpx.AsyncClient) -> None:
+    for broken in (b'{"authority":"\xff"}', b"\xff", b"\xd0"):
+        response = await client.post(
+            "/v1/detections", content=broken, headers={"Content-Type": "application/json", **client.headers}
+        )
+        body = told(response, 422, "invalid")
+        assert [fault["pointer"] for fault in body["errors"]] == [""]
+
+
 async def test_pointers_reach_into_lists(client: httpx.AsyncClient) -> None:
     faulty = a_detection(attachments=[{"url": "https://a.ru/1", "media_type": "image/png"}, {"url": "nothing"}])
     body = told(await client.post("/v1/detections", json=faulty), 422, "invalid")
