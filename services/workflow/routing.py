@@ -42,7 +42,8 @@ class Plan:
 def plan(hearing: MessageHearing, data: Route) -> Plan:
     """What the coordinator asked for, made whole by the act; 422 where the act forbids it or nobody is there."""
     _agencies(hearing, data.assignments)
-    numbered = [(one.order or number, number, one) for number, one in enumerate(data.assignments, start=1)]
+    assignments = _led_at_the_end(hearing.act, data.assignments)
+    numbered = [(one.order or number, number, one) for number, one in enumerate(assignments, start=1)]
     ordered = sorted(numbered, key=lambda entry: entry[:2])
     last = ordered[-1][2].agency
     if len(ordered) == 1:
@@ -51,6 +52,13 @@ def plan(hearing: MessageHearing, data: Route) -> Plan:
         lead, drafted_by = _joint(hearing.act, data, last)
     parts = tuple(_part(one.agency, order, lead, drafted_by, len(ordered) > 1) for order, _, one in ordered)
     return Plan(parts, lead, drafted_by)
+
+
+def _led_at_the_end(act: Act, assignments: tuple[RouteTo, ...]) -> tuple[RouteTo, ...]:
+    """As they were named; but where the last drafts and leads, and nobody said an order, whoever leads is the last."""
+    if act.joint.drafted_by != "last" or any(one.order is not None for one in assignments):
+        return assignments
+    return tuple(sorted(assignments, key=lambda one: one.role == "lead"))
 
 
 def _part(agency: str, order: int, lead: str, drafted_by: str, joint: bool) -> Part:

@@ -200,8 +200,21 @@ def test_nenets_the_last_in_order_leads_and_drafts() -> None:
 
 def test_nenets_no_other_than_the_last_leads() -> None:
     desk = Desk("nenets").triaged()
-    route(desk, lead(desk.a), other(desk.b)).refused(422, "forbidden-by-regulation", "22.4")
+    for first, second in ((1, 2), (1, None), (None, 2)):
+        refused = route(desk, lead(desk.a) | {"order": first}, other(desk.b) | {"order": second})
+        refused.refused(422, "forbidden-by-regulation", "22.4")
     route(desk, other(desk.a), lead(desk.b), drafted_by=desk.a).refused(422, "forbidden-by-regulation", "22.4")
+
+
+def test_nenets_the_lead_is_put_last_where_nobody_said_an_order() -> None:
+    desk = Desk("nenets").triaged()
+    route(desk, lead(desk.a), other(desk.b), other(desk.c)).must_be_accepted()
+    assert [(one.agency, one.role, one.order) for one in desk.message.assignments] == [
+        (desk.b, "contributor", 1),
+        (desk.c, "contributor", 2),
+        (desk.a, "lead", 3),
+    ]
+    assert statuses(desk) == {desk.b: "issued", desk.c: "waiting", desk.a: "waiting"}
 
 
 def test_nenets_the_last_drafts_with_the_others_information_and_the_curator_publishes() -> None:
