@@ -24,7 +24,6 @@ from services.runtime.problems import ProblemError
 from services.runtime.settings import Settings
 from services.runtime.tokens import Verifier
 from services.sla.calculate import Answer, Question, YearMissing, calculate
-from services.sla.facts import Facts
 from services.sla.law import Law
 from services.sla.said import Spoken, Waiting
 from services.sla.state import Subject
@@ -85,14 +84,14 @@ def make_app(
 
     @app.get(
         "/v1/messages/{message_id}/deadlines",
-        summary="Все сроки сообщения, с объяснениями",
+        summary="Все сроки сообщения, или отчёта за период по его period_id, с объяснениями",
         response_model_exclude_none=True,
     )
     async def deadlines(message_id: UUID, actor: CurrentActor, at_least: AtLeast = None) -> Deadlines:
         found = await reader().message(str(message_id), at_least)
-        if found is None or found.facts is None or not may_see(found.facts, actor):
+        if found is None or not may_see(found, actor):
             raise problems.not_found("Такого сообщения нет или оно вам не доступно.")
-        return shown(str(message_id), found.facts, found)
+        return shown(str(message_id), found)
 
     @app.post("/v1/deadlines/calculate", summary="Сроки от названных моментов; ничего не хранит", response_model=Answer)
     async def calculated(question: Question, actor: CurrentActor) -> Answer:
@@ -113,20 +112,30 @@ def make_app(
     return app
 
 
-def may_see(facts: Facts, actor: Actor) -> bool:
-    """Whether the message exists for that actor (contract, "Roles")."""
-    if facts.authority not in actor.authorities:
+def may_see(subject: Subject, actor: Actor) -> bool:
+    """Whether the message, or the report of a period, exists for that actor (contract, "Roles")."""
+    if authority_of(subject) not in actor.authorities:
         return False
-    return not READERS.isdisjoint(actor.roles) or ("executor" in actor.roles and actor.agency in facts.agencies)
+    if not READERS.isdisjoint(actor.roles):
+        return True
+    facts = subject.facts
+    return facts is not None and "executor" in actor.roles and actor.agency in facts.agencies
 
 
-def shown(message_id: str, facts: Facts, subject: Subject) -> Deadlines:
+def authority_of(subject: Subject) -> str | None:
+    """Whose it is; None where nothing is known of it but what sla has to say first."""
+    if subject.facts is not None:
+        return subject.facts.authority
+    return subject.said.authority if subject.said is not None else None
+
+
+def shown(subject_id: str, subject: Subject) -> Deadlines:
     """Deadlines in the order in which they were set."""
     said = subject.said
     if said is None:
         return Deadlines(items=[])
     return Deadlines(
-        items=[view(message_id, facts.authority, one) for one in said.deadlines.values()],
+        items=[view(subject_id, authority_of(subject) or "", one) for one in said.deadlines.values()],
         pending=[_waiting(one) for one in said.waiting.values() if one.data.closed is None],
     )
 

@@ -21,7 +21,7 @@ from services.runtime.postgres_store import PostgresStore
 from services.runtime.states import fold
 from services.runtime.store import DeciderStore, Stored
 from services.sla.decider import DUE, WAITING, Sla
-from services.sla.state import AUTHORITY, MESSAGE, Subject
+from services.sla.state import AUTHORITY, MESSAGE, PERIOD, Subject
 
 AT_LEAST_SECONDS = 5.0
 LOOK_SECONDS = 0.5
@@ -45,16 +45,16 @@ class Reader:
         self._known: dict[str, tuple[bytes, BaseModel | None]] = {}
 
     async def message(self, message_id: str, at_least: int | None) -> Subject | None:
-        """The message's facts and deadlines; with `at_least`, waits up to 5 s until that sequence is folded. Raises
-        ProblemError 504 when the message is there and has not come that far, and 503 when it is not there and the tables are
-        being folded anew."""
+        """The facts and deadlines of a message, or of the report of a period by its `period_id`; with `at_least`, waits up to
+        5 s until that sequence is folded. Raises ProblemError 504 when the message is there and has not come that far, and
+        503 when it is not there and the tables are being folded anew."""
         partition = partition_of(message_id.encode(), self._partitions)
         loop = asyncio.get_running_loop()
         until = loop.time() + AT_LEAST_SECONDS
         while True:
             change = self._waiter.next_change(partition) if self._waiter is not None else loop.create_future()
-            found = await self._subject(partition, MESSAGE + message_id)
-            sequence = found.facts.sequence if found is not None and found.facts is not None else 0
+            found = await self._subject(partition, message_id)
+            sequence = 0 if found is None else found.facts.sequence if found.facts is not None else found.sequence
             if sequence >= (at_least or 1):
                 return found
             if at_least is None:
@@ -67,7 +67,9 @@ class Reader:
             if self._waiter is not None:
                 await check_whole(self._store, self._waiter, self._decider.source, partition)
             # Between the two looks the tables may have come to stand where they stood.
-            return await self._subject(partition, MESSAGE + message_id)
+            found = await self._subject(partition, message_id)
+            if found is None or at_least is None:
+                return found
         raise problems.not_in_time(None, f"Сроки пока посчитаны по состоянию {sequence}, а не {at_least}.")
 
     async def directory(self, authority: str) -> Directory | None:
@@ -81,10 +83,13 @@ class Reader:
         state = known[1]
         return state if isinstance(state, Directory) and state.in_force else None
 
-    async def _subject(self, partition: int, key: str) -> Subject | None:
-        stored = (await self._store.states(partition, [key])).get(key)
-        state = await self._decoded(partition, key, stored) if stored is not None else None
-        return state if isinstance(state, Subject) else None
+    async def _subject(self, partition: int, subject: str) -> Subject | None:
+        # No id is both a message's and a period's.
+        for key, stored in (await self._store.states(partition, [MESSAGE + subject, PERIOD + subject])).items():
+            state = await self._decoded(partition, key, stored)
+            if isinstance(state, Subject):
+                return state
+        return None
 
     async def _decoded(self, partition: int, key: str, stored: Stored) -> BaseModel | None:
         if stored.version == self._decider.state_version:

@@ -11,6 +11,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from schemas.ids import period_id
 from services.runtime.http import always_ready
 from services.runtime.memory_store import MemoryStore
 from services.runtime.settings import Settings, load_settings
@@ -89,6 +90,26 @@ async def test_a_deadline_that_waits_for_a_year_says_which(api: Api) -> None:
     body = (await api.get(f"/v1/messages/{MESSAGE_ID}/deadlines")).json()
     assert [(one["rule"], one["year"]) for one in body["pending"]] == [("final_draft", 2027)]
     assert "производственный календарь на 2027 год не задан" in body["pending"][0]["reason"]
+
+
+async def test_deadlines_of_a_period_are_read_by_its_id_by_those_who_read_all(tmp_path: Path) -> None:
+    settings = load_settings(data=tmp_path, log_level="error")
+    assert settings.local_key is not None
+    ensure_local_key(settings.local_key)
+    world = World("kursky").reached("2026-11-20 10:00").reached("2026-12-01 00:01")
+    reader = Reader(await stored(world), world.decider, None, 1)
+    app = make_app(settings, lambda: reader, always_ready)
+    path = f"/v1/messages/{period_id('kursky', 'summary', '2026-11')}/deadlines"
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://sla") as http:
+        api = Api(http, settings, world)
+        body = (await api.get(path, authorities=("kursky",), roles=("auditor",))).json()
+        assert [(one["rule"], one["state"], one["about"]) for one in body["items"]] == [
+            ("summary", "open", {"period": "2026-11"})
+        ]
+        assert body["items"][0]["authority"] == "kursky" and body["items"][0]["explanation"]
+        executor = {"authorities": ("kursky",), "roles": ("executor",), "agency": "upr-obr"}
+        assert (await api.get(path, **executor)).status_code == 404
+        assert (await api.get(path, authorities=("kbr",))).status_code == 404
 
 
 async def test_another_authoritys_message_does_not_exist(api: Api) -> None:
