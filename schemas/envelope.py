@@ -13,6 +13,11 @@ CONTENT_TYPE = b"application/cloudevents+json"
 """Value of the Kafka header `content-type` of every envelope."""
 
 
+def schema_of(cloud_type: str) -> str:
+    """The `dataschema` of a type."""
+    return f"urn:otklik:schema:{cloud_type}"
+
+
 class Actor(BaseModel):
     """Who caused a record: the token's subject, or the system that a topic's ACL names."""
 

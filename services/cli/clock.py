@@ -18,7 +18,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from schemas import topics
-from schemas.envelope import CONTENT_TYPE, Envelope
+from schemas.envelope import CONTENT_TYPE, Envelope, schema_of
 from schemas.inbox import TICK, Tick
 from services.cli.telling import Refused, told
 from services.runtime import installation
@@ -185,6 +185,7 @@ async def _tick(log: KafkaLog, clock: SimulatedClock) -> list[Position]:
         source="/otklik/clock",
         type=TICK,
         time=clock.now(),
+        dataschema=schema_of(TICK),
         data=Tick(why="otklik clock").model_dump(),
     )
     said = Broadcast(b"tick", envelope.to_bytes(), {"content-type": CONTENT_TYPE})

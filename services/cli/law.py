@@ -16,7 +16,7 @@ from regulations.directory import Directory, amended, evolve, faults
 from regulations.load import SHIPPED, LawFiles, WrongLaw, load
 from regulations.working_time.library_years import library_years
 from schemas import topics
-from schemas.envelope import CONTENT_TYPE, Envelope
+from schemas.envelope import CONTENT_TYPE, Envelope, schema_of
 from schemas.events import Amended
 from schemas.inbox import AMENDMENT, Amendment
 from services.cli.telling import Refused, told
@@ -97,6 +97,7 @@ def _value(
         type=AMENDMENT,
         subject=authority,
         time=now,
+        dataschema=schema_of(AMENDMENT),
         authority=authority,
         data=amendment.model_dump(mode="json", exclude_none=True),
     )

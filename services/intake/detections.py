@@ -11,7 +11,7 @@ from typing import Any
 
 from schemas import topics
 from schemas.detections import Detection
-from schemas.envelope import CONTENT_TYPE, Actor, Envelope
+from schemas.envelope import CONTENT_TYPE, Actor, Envelope, schema_of
 from schemas.ids import random_id
 from schemas.inbox import DETECTION
 from schemas.outcomes import Fault
@@ -54,9 +54,10 @@ class Frame:
     def __init__(self, actor: Actor, now: datetime) -> None:
         self.actor = actor
         self.now = now
-        blank = Envelope(id="", source=SOURCE, type=DETECTION, time=now, actor=actor)
+        blank = Envelope(id="", source=SOURCE, type=DETECTION, time=now, dataschema=schema_of(DETECTION), actor=actor)
         fields = json.loads(blank.to_bytes())
-        head = {name: fields[name] for name in ("specversion", "source", "type", "time", "datacontenttype", "actor")}
+        shared = ("specversion", "source", "type", "time", "datacontenttype", "dataschema", "actor")
+        head = {name: fields[name] for name in shared}
         self._head = json.dumps(head, ensure_ascii=False, separators=(",", ":")).encode()[:-1]
 
     def around(self, detection: Detection) -> tuple[str, str, Outgoing]:

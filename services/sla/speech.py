@@ -6,7 +6,7 @@ from datetime import datetime
 
 from schemas import topics
 from schemas.deadlines import PENDING, About, DeadlineData, Kind, OwedBy, PendingData, cloud_type
-from schemas.envelope import Actor, Envelope
+from schemas.envelope import Actor, Envelope, schema_of
 from schemas.ids import deadline_id, derived_id
 from services.runtime.decider import Output
 from services.sla.said import Said, Spoken, Waiting, fold
@@ -188,7 +188,7 @@ class Speech:
             source=SOURCE,
             type=kind,
             subject=self._subject,
-            dataschema=f"urn:otklik:schema:{kind}",
+            dataschema=schema_of(kind),
             time=time,
             authority=self._authority,
             sequence=count,

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from regulations.directory import Directory, amended, faults
 from schemas import topics
-from schemas.envelope import Envelope
+from schemas.envelope import Envelope, schema_of
 from schemas.events import Amended
 from schemas.ids import NAMESPACE
 from schemas.inbox import Amendment
@@ -17,7 +17,7 @@ from schemas.outcomes import Accepted, AcceptedEvent, Fault
 from services.runtime.decider import Input, Output, Unreadable
 from services.runtime.problems import faults_of, words_of
 from services.workflow import guards, outcomes
-from services.workflow.hearing import SOURCE, schema_of
+from services.workflow.hearing import SOURCE
 
 EVERY = "*"
 """In an operator's `authorities`: all of them, also those to come."""

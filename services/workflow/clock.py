@@ -5,11 +5,11 @@ from __future__ import annotations
 from uuid import uuid5
 
 from schemas import topics
-from schemas.envelope import Envelope
+from schemas.envelope import Envelope, schema_of
 from schemas.events import Reached
 from schemas.ids import NAMESPACE
 from services.runtime.decider import Input, Output
-from services.workflow.hearing import SOURCE, schema_of
+from services.workflow.hearing import SOURCE
 
 KEY = "clock"
 

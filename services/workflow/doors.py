@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from schemas import topics
 from schemas.commands import cloud_type, command_name
-from schemas.envelope import CONTENT_TYPE, Actor, Envelope, Received
+from schemas.envelope import CONTENT_TYPE, Actor, Envelope, Received, schema_of
 from services.runtime.decider import Unreadable
 from services.runtime.gate import unstorable
 from services.runtime.log import Outgoing, Record
@@ -56,6 +56,7 @@ def admitted(record: Record) -> Sequence[Outgoing]:
         type=cloud_type(name),
         subject=subject,
         time=record.stamp,
+        dataschema=schema_of(cloud_type(name)),
         authority=authority,
         actor=Actor(sub=sub, roles=("executor",), authorities=(authority,), agency=agency),
         data=_body(name, given, subject),

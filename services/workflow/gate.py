@@ -12,7 +12,7 @@ import structlog
 
 from schemas import topics
 from schemas.commands import cloud_type
-from schemas.envelope import CONTENT_TYPE, Actor, Envelope
+from schemas.envelope import CONTENT_TYPE, Actor, Envelope, schema_of
 from schemas.inbox import AMENDMENT, Amendment
 from schemas.outcomes import Accepted, Problem
 from services.runtime import gate, problems, telemetry
@@ -55,6 +55,7 @@ class CommandGate:
             type=cloud_type(command.name),
             subject=subject,
             time=self._clock.now(),
+            dataschema=schema_of(cloud_type(command.name)),
             authority=command.data.get("authority"),
             actor=actor,
             data=command.body(),
@@ -128,6 +129,7 @@ class AmendmentGate:
             type=AMENDMENT,
             subject=authority,
             time=self._clock.now(),
+            dataschema=schema_of(AMENDMENT),
             authority=authority,
             actor=actor,
             data=amendment.model_dump(mode="json", exclude_none=True),

@@ -13,7 +13,7 @@ from regulations import periods
 from regulations.directory import Directory
 from regulations.model import Act
 from schemas import ids, topics
-from schemas.envelope import Actor, Envelope
+from schemas.envelope import Actor, Envelope, schema_of
 from schemas.events import EventData
 from schemas.outcomes import AcceptedEvent
 from services.runtime.decider import Input, Output
@@ -28,11 +28,6 @@ Fold = Callable[[S | None, Envelope, EventData], S]
 
 class NothingHeard(Exception):
     """A rule asked for a subject that has no event yet: a fault of ours, never of the sender."""
-
-
-def schema_of(event_type: str) -> str:
-    """The `dataschema` of a type."""
-    return f"urn:otklik:schema:{event_type}"
 
 
 class Hearing(Generic[S]):

@@ -10,12 +10,12 @@ from pydantic import BaseModel
 
 from regulations.canonical import content_hash
 from schemas import topics
-from schemas.envelope import Envelope
+from schemas.envelope import Envelope, schema_of
 from schemas.ids import NAMESPACE
 from schemas.outcomes import ACCEPTED, REFUSED, Accepted, Fault, Problem, Refused, problem
 from services.runtime.decider import Input, Output
 from services.workflow import guards
-from services.workflow.hearing import SOURCE, schema_of
+from services.workflow.hearing import SOURCE
 from services.workflow.state import CommandMemory
 
 FINGERPRINT = "fingerprint"

@@ -87,6 +87,7 @@ async def test_a_detection_stands_on_the_inbox_under_its_message(client: httpx.A
     assert (envelope.subject, envelope.id) == (response.json()["message_id"], response.json()["detection_id"])
     assert appended.taken[0].key == response.json()["message_id"].encode()
     assert (envelope.type, envelope.authority, envelope.time) == ("otklik.detection.v1", "kbr", NOW)
+    assert envelope.dataschema == "urn:otklik:schema:otklik.detection.v1"
     data = InboxDetection.model_validate(envelope.data)
     assert (data.post.text, data.post.author.name, data.topics) == ("Яма на дороге", "Житель", ("roads",))
     assert "text" not in envelope.data and "author" not in envelope.data

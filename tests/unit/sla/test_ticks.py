@@ -75,6 +75,7 @@ async def test_what_is_due_is_ticked_in_its_own_partition() -> None:
     assert [one.partition for one in stand.inbox.ticks][-1] == 3
     tick = Envelope.from_bytes(stand.inbox.ticks[-1].value)
     assert (tick.type, stand.inbox.ticks[-1].topic) == (TICK, "inbox")
+    assert tick.dataschema == f"urn:otklik:schema:{TICK}"
 
 
 async def test_at_the_very_due_instant_it_is_not_past_yet() -> None:
