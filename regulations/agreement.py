@@ -16,8 +16,12 @@ from schemas.events import COORDINATOR
 LONGEST_DETECTION_AGE = timedelta(days=31)
 
 
-def disagreements(authority: Authority, acts: Mapping[str, Act]) -> list[Wrong]:
-    """Every fault of the authority against itself and its acts; places are in the authority's data."""
+def disagreements(authority: Authority, acts: Mapping[str, Act], *, complete: bool = True) -> list[Wrong]:
+    """Every fault of the authority against itself and its acts; places are in the authority's data.
+
+    `complete` False: what an act asks of an agency beyond the contract's own fields (its head, the level of its official,
+    the head of its sector block) may be not known.
+    """
     found = [*_of_itself(authority)]
     for number, entry in enumerate(authority.regulations):
         act = acts.get(entry.id)
@@ -29,7 +33,28 @@ def disagreements(authority: Authority, acts: Mapping[str, Act]) -> list[Wrong]:
             text = f"акт {act.id} принят {act.adopted:%d.%m.%Y}, раньше действовать не может"
             found.append(Wrong(("regulations", number, "from"), text))
         found += _of_act(authority, act)
+        if complete:
+            found += unknown(authority, act)
     return list(dict.fromkeys(found))
+
+
+def unknown(authority: Authority, act: Act) -> Iterator[Wrong]:
+    """What the act asks of agencies that nobody has told yet, and the contract names no field for."""
+    sector_block = next((notice.paragraph for notice in act.notices if "sector_block" in notice.whom), None)
+    heads = _asks_heads(act)
+    for name, agency in _working(authority):
+        at = ("agencies", name)
+        if sector_block is not None and agency.sector_block is None:
+            text = f"нужен руководитель отраслевого блока, которого извещают (акт {act.id}, пункт {sector_block})"
+            yield Wrong((*at, "sector_block"), text)
+        if heads is not None and agency.head is None:
+            yield Wrong((*at, "head"), f"нужна должность руководителя органа (акт {act.id}, пункт {heads})")
+        if act.official.not_below is not None and agency.official is not None and agency.official_level is None:
+            yield Wrong((*at, "official_level"), _too_low(act))
+
+
+def _working(authority: Authority) -> Iterator[tuple[str, Agency]]:
+    return ((name, agency) for name, agency in authority.agencies.items() if not agency.closed)
 
 
 def _of_itself(authority: Authority) -> Iterator[Wrong]:
@@ -74,32 +99,26 @@ def _of_act(authority: Authority, act: Act) -> Iterator[Wrong]:
     committee = _asks_committee(act)
     if committee is not None and not authority.committees:
         yield Wrong(("committees",), f"нужен комитет, который согласует (акт {act.id}, пункт {committee})")
-    sector_block = next((notice.paragraph for notice in act.notices if "sector_block" in notice.whom), None)
-    heads = _asks_heads(act)
-    for name, agency in authority.agencies.items():
-        if agency.closed:
-            continue
-        at = ("agencies", name)
-        if sector_block is not None and agency.sector_block is None:
-            text = f"нужен руководитель отраслевого блока, которого извещают (акт {act.id}, пункт {sector_block})"
-            yield Wrong((*at, "sector_block"), text)
-        if heads is not None and agency.head is None:
-            yield Wrong((*at, "head"), f"нужна должность руководителя органа (акт {act.id}, пункт {heads})")
-        if act.official.not_below is not None:
-            yield from _official(at, agency, act)
+    if act.official.not_below is not None:
+        for name, agency in _working(authority):
+            yield from _official(("agencies", name), agency, act)
     yield from _reduced(authority, act)
     yield from _overridden(authority, act)
 
 
 def _official(at: tuple[str, ...], agency: Agency, act: Act) -> Iterator[Wrong]:
-    where = f"(акт {act.id}, пункт {act.official_paragraph})"
     if agency.official is None:
+        where = f"(акт {act.id}, пункт {act.official_paragraph})"
         yield Wrong((*at, "official"), f"нужно ответственное должностное лицо {where}")
-    elif agency.official_level not in {"head", "deputy_head"}:
-        text = (
-            f"ответственный должен быть не ниже заместителя руководителя: official_level head или deputy_head {where}"
-        )
-        yield Wrong((*at, "official_level"), text)
+    elif agency.official_level == "other":
+        yield Wrong((*at, "official_level"), _too_low(act))
+
+
+def _too_low(act: Act) -> str:
+    return (
+        "ответственный должен быть не ниже заместителя руководителя: official_level head или deputy_head "
+        f"(акт {act.id}, пункт {act.official_paragraph})"
+    )
 
 
 def _reduced(authority: Authority, act: Act) -> Iterator[Wrong]:

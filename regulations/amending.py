@@ -7,10 +7,21 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AliasChoices, ConfigDict, Field, StringConstraints, ValidationInfo, model_validator
+from pydantic import (
+    AliasChoices,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
 
 from regulations.agency import Account, Agency, Level, Post, Substitute, Topic
 from regulations.authority import Authority, Leader, TopicList
@@ -18,12 +29,14 @@ from regulations.in_force import Directory
 from regulations.model import Datum
 from regulations.working_time.calendar_year import RegionalDay
 from regulations.working_time.hours import Hours
-from regulations.wrong import Wrong
+from regulations.wrong import Place, Wrong
 from schemas.detections import Url
 from schemas.ids import Slug
 
 Changes = dict[str, Any]
 """Fields of the directory, with their new values."""
+Said = dict[str, Any]
+"""Fields of a change by their names here, each of its own shape; those that could not be read are not there."""
 
 
 class Change(Datum, ABC):
@@ -34,13 +47,47 @@ class Change(Datum, ABC):
     wraps: ClassVar[str | None] = None
     """The field that the data themselves are, where they are not the fields."""
 
-    def faults(self, directory: Directory) -> list[Wrong]:
-        """What is wrong with it against the law in force; places are in the data."""
+    @classmethod
+    def readable(cls, data: Mapping[str, Any]) -> Said:
+        """Those fields of the data that are of the right shape, or left out as they may be, where others are neither."""
+        said: Said = {}
+        for name, field in cls.model_fields.items():
+            kind: Any = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
+            shape: TypeAdapter[Any] = TypeAdapter(kind)
+            keys = [key for key in _keys(name, field) if key in data]
+            if not keys and not field.is_required():
+                said[name] = field.default
+            for key in keys:
+                with suppress(ValidationError):
+                    said[name] = shape.validate_python(data[key])
+        return said
+
+    @classmethod
+    def faults(cls, said: Said, directory: Directory) -> list[Wrong]:
+        """What is wrong with the fields that could be read, against the law in force; places are in the data."""
         return []
+
+    @classmethod
+    def drafted(cls, said: Said, directory: Directory) -> Changes | None:
+        """What data that have faults would change all the same, as far as they can be read; None where that tells nothing."""
+        return None
 
     @abstractmethod
     def changes(self, directory: Directory) -> Changes:
         """What it changes in a directory that it has no faults against."""
+
+    @classmethod
+    def place(cls, at: Place, said: Said) -> Place:
+        """Where in the data the cause stands of what lies in the authority at `at` once they are in force."""
+        return ()
+
+    @classmethod
+    def spelt(cls, at: Place, data: Mapping[str, Any]) -> Place:
+        """The place by the name under which the data have the field, where it may have several."""
+        field = cls.model_fields.get(str(at[0])) if at else None
+        if field is None:
+            return at
+        return (next((key for key in _keys(str(at[0]), field) if key in data), at[0]), *at[1:])
 
 
 class CalendarDay(Change):
@@ -77,8 +124,22 @@ class HoursChange(Change):
         return _authority(directory, hours=self.hours)
 
 
+class AccountSaid(Datum):
+    """An account as operators tell it: without a title its address is its title."""
+
+    network: Slug
+    url: Url
+    title: Annotated[str, StringConstraints(min_length=1, max_length=300)] | None = None
+
+    @property
+    def account(self) -> Account:
+        """The account as the authority has it."""
+        return Account(network=self.network, url=self.url, title=self.title or self.url)
+
+
 class AgencyChange(Change):
-    """`agency`: a new agency, or those fields of one that are given; `closed` lets it keep what it has and get nothing new."""
+    """`agency`: a new agency, or those fields of one that are given, its lists as a whole; `closed` lets it keep what it has
+    and get nothing new. Of a new one the contract's fields are enough: what else an act asks of it is then not known."""
 
     amends = "agency"
     id: Annotated[Slug, Field(validation_alias=AliasChoices("id", "agency"))]
@@ -88,21 +149,50 @@ class AgencyChange(Change):
     official: Post | None = None
     official_level: Level | None = None
     executors: Annotated[tuple[Post, ...], Field(min_length=1)] | None = None
+    substitutes: tuple[Substitute, ...] | None = None
     supervisor: Post | None = None
     sector_block: Post | None = None
+    accounts: tuple[AccountSaid, ...] | None = None
     municipal: bool | None = None
     closed: bool | None = None
 
-    def faults(self, directory: Directory) -> list[Wrong]:
-        if self.id in directory.agencies:
+    @classmethod
+    def faults(cls, said: Said, directory: Directory) -> list[Wrong]:
+        if "id" not in said or said["id"] in directory.agencies:
             return []
-        missing = [field for field in ("name", "executors") if getattr(self, field) is None]
+        missing = [field for field in ("name", "executors") if field in said and said[field] is None]
         return [Wrong((field,), "обязательное поле нового органа не заполнено") for field in missing]
 
+    @classmethod
+    def drafted(cls, said: Said, directory: Directory) -> Changes | None:
+        if "id" not in said:
+            return None
+        given = {name: value for name, value in said.items() if value is not None}
+        known = directory.agencies.get(given["id"])
+        # What is missing or of the wrong shape is told already: an agency is put together from the rest, and no fault is
+        # found with absences because its executors could not be read.
+        absent = tuple(dict.fromkeys(entry.post for entry in given.get("substitutes", ())))
+        agency = known or Agency.model_construct(id=given["id"], name=given["id"], executors=absent)
+        if "accounts" in given:
+            given["accounts"] = tuple(entry.account for entry in given["accounts"])
+        changed = agency.model_copy(update=given)
+        if "substitutes" in given:
+            standing = tuple(_standing_in(changed, entry) for entry in given["substitutes"])
+            changed = changed.model_copy(update={"substitutes": standing})
+        return _agency(directory, changed)
+
     def changes(self, directory: Directory) -> Changes:
-        given = {name: getattr(self, name) for name in self.model_fields_set if getattr(self, name) is not None}
-        known = directory.agencies.get(self.id)
-        return _agency(directory, known.model_copy(update=given) if known else Agency(**given))
+        return self.drafted(dict(self), directory) or {}
+
+    @classmethod
+    def place(cls, at: Place, said: Said) -> Place:
+        if at[:2] != ("agencies", said["id"]):
+            return ()
+        field, *rest = at[2:] or ("id",)
+        if field == "substitutes" and said.get("substitutes") is None:
+            # Absences told before, of a post that the agency has no more.
+            return ("official",) if said.get("executors") is None else ("executors",)
+        return (field, *rest)
 
 
 class OfAgency(Change, ABC):
@@ -110,11 +200,9 @@ class OfAgency(Change, ABC):
 
     agency: Slug
 
-    def faults(self, directory: Directory) -> list[Wrong]:
-        if self.agency in directory.agencies:
-            return []
-        known = ", ".join(sorted(directory.agencies))
-        return [Wrong(("agency",), f"органа {self.agency} нет; известны: {known}")]
+    @classmethod
+    def faults(cls, said: Said, directory: Directory) -> list[Wrong]:
+        return _unknown_agency(said, directory)
 
 
 class OfficialChange(OfAgency):
@@ -128,6 +216,10 @@ class OfficialChange(OfAgency):
         agency = directory.agencies[self.agency]
         level = self.level or agency.official_level
         return _agency(directory, agency.model_copy(update={"official": self.post, "official_level": level}))
+
+    @classmethod
+    def place(cls, at: Place, said: Said) -> Place:
+        return ("level",) if at[2:] == ("official_level",) and said.get("level") is not None else ("post",)
 
 
 class SubstituteChange(OfAgency):
@@ -143,54 +235,49 @@ class SubstituteChange(OfAgency):
     until: date
     by: Post | None = None
 
-    def faults(self, directory: Directory) -> list[Wrong]:
-        found = super().faults(directory)
-        if self.until < self.from_:
-            found.append(Wrong(("until",), f"ожидается день не раньше {self.from_:%d.%m.%Y}"))
-        if not found and self.by is not None and self.post not in directory.agencies[self.agency].posts:
-            posts = "; ".join(directory.agencies[self.agency].posts)
-            found.append(Wrong(("post",), f"такой должности в органе нет; есть: {posts}"))
-        if self.by == self.post:
+    @classmethod
+    def faults(cls, said: Said, directory: Directory) -> list[Wrong]:
+        found = super().faults(said, directory)
+        begins, until, post, by = (said.get(name) for name in ("from_", "until", "post", "by"))
+        if begins is not None and until is not None and until < begins:
+            found.append(Wrong(("until",), f"ожидается день не раньше {begins:%d.%m.%Y}"))
+        agency = directory.agencies.get(said.get("agency", ""))
+        if agency is not None and post is not None and by is not None and post not in agency.posts:
+            found.append(Wrong(("post",), f"такой должности в органе нет; есть: {'; '.join(agency.posts)}"))
+        if by is not None and by == post:
             found.append(Wrong(("by",), "ожидается другая должность: сам себя не замещают"))
         return found
 
     def changes(self, directory: Directory) -> Changes:
         agency = directory.agencies[self.agency]
-        post, by = self.post, self.by
-        if by is None and post not in agency.posts:
-            post, by = agency.executors[0], post
-        entry = Substitute(post=post, from_=self.from_, until=self.until, by=by)
-        return _agency(directory, agency.model_copy(update={"substitutes": (*agency.substitutes, entry)}))
+        entry = Substitute(post=self.post, from_=self.from_, until=self.until, by=self.by)
+        standing = (*agency.substitutes, _standing_in(agency, entry))
+        return _agency(directory, agency.model_copy(update={"substitutes": standing}))
 
 
-class AccountChange(Change):
+class AccountChange(AccountSaid, Change):
     """`account`: an official account of an agency (of the authority itself, where none is named); `removed` strikes it."""
 
     amends = "account"
     agency: Slug | None = None
-    network: Slug
-    url: Url
-    title: Annotated[str, StringConstraints(min_length=1, max_length=300)] | None = None
     removed: bool = False
 
-    def faults(self, directory: Directory) -> list[Wrong]:
-        if self.agency is not None and self.agency not in directory.agencies:
-            known = ", ".join(sorted(directory.agencies))
-            return [Wrong(("agency",), f"органа {self.agency} нет; известны: {known}")]
-        if self.removed and all(account.url != self.url for account in self._accounts(directory)):
+    @classmethod
+    def faults(cls, said: Said, directory: Directory) -> list[Wrong]:
+        if found := _unknown_agency(said, directory):
+            return found
+        known = {account.url for account in _accounts(directory, said.get("agency"))}
+        if said.get("removed") and "url" in said and said["url"] not in known:
             return [Wrong(("url",), "такого аккаунта в реестре нет")]
         return []
 
     def changes(self, directory: Directory) -> Changes:
-        accounts = tuple(account for account in self._accounts(directory) if account.url != self.url)
+        accounts = tuple(account for account in _accounts(directory, self.agency) if account.url != self.url)
         if not self.removed:
-            accounts = (*accounts, Account(network=self.network, url=self.url, title=self.title or self.url))
+            accounts = (*accounts, self.account)
         if self.agency is None:
             return _authority(directory, accounts=accounts)
         return _agency(directory, directory.agencies[self.agency].model_copy(update={"accounts": accounts}))
-
-    def _accounts(self, directory: Directory) -> tuple[Account, ...]:
-        return directory.accounts if self.agency is None else directory.agencies[self.agency].accounts
 
 
 class TopicListChange(Change):
@@ -221,8 +308,9 @@ class LeaderChange(Change):
     field: str | None = None
     removed: bool = False
 
-    def faults(self, directory: Directory) -> list[Wrong]:
-        if self.removed and all(leader.post != self.post for leader in directory.leaders):
+    @classmethod
+    def faults(cls, said: Said, directory: Directory) -> list[Wrong]:
+        if said.get("removed") and "post" in said and all(leader.post != said["post"] for leader in directory.leaders):
             return [Wrong(("post",), "такой должности среди руководителей нет")]
         return []
 
@@ -234,6 +322,10 @@ class LeaderChange(Change):
             leaders[self.post] = known.model_copy(update=said)
         return _authority(directory, leaders=tuple(leaders.values()))
 
+    @classmethod
+    def place(cls, at: Place, said: Said) -> Place:
+        return ("post",)
+
 
 CHANGES: dict[str, type[Change]] = {
     change.amends: change
@@ -243,6 +335,32 @@ CHANGES: dict[str, type[Change]] = {
     )
 }
 """Every kind of amendment that an operator may enter, by its name."""
+
+
+def _keys(name: str, field: FieldInfo) -> tuple[str, ...]:
+    """The names under which the data may have a field."""
+    if isinstance(field.validation_alias, AliasChoices):
+        return tuple(str(choice) for choice in field.validation_alias.choices)
+    return (name, field.alias) if field.alias else (name,)
+
+
+def _unknown_agency(said: Said, directory: Directory) -> list[Wrong]:
+    agency = said.get("agency")
+    if agency is None or agency in directory.agencies:
+        return []
+    known = ", ".join(sorted(directory.agencies))
+    return [Wrong(("agency",), f"органа {agency} нет; известны: {known}")]
+
+
+def _standing_in(agency: Agency, said: Substitute) -> Substitute:
+    """The absence that is told: a post that the agency lacks, with nobody `by`, stands in for its first executor."""
+    if said.by is not None or said.post in agency.posts or not agency.executors:
+        return said
+    return said.model_copy(update={"post": agency.executors[0], "by": said.post})
+
+
+def _accounts(directory: Directory, agency: str | None) -> tuple[Account, ...]:
+    return directory.accounts if agency is None else directory.agencies[agency].accounts
 
 
 def _is_plain(data: Any, wrapper: str) -> bool:

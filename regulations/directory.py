@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from regulations.agency import Serving
-from regulations.agreement import disagreements
+from regulations.agreement import disagreements, unknown
 from regulations.amending import CHANGES, Change, Changes
 from regulations.authority import Authority
 from regulations.canonical import content_hash
@@ -26,7 +26,7 @@ from schemas.events import Amended
 from schemas.inbox import Amendment
 from schemas.outcomes import Fault
 
-__all__ = ["Directory", "NotInForce", "Serving", "amended", "evolve", "faults", "schedule"]
+__all__ = ["Directory", "NotInForce", "Serving", "amended", "evolve", "faults", "schedule", "unknown_of"]
 
 DATA = ("data",)
 
@@ -94,14 +94,34 @@ def _wrong(directory: Directory, amendment: Amendment) -> list[Wrong]:
             return found
         if not directory.in_force:
             return [*found, Wrong(("kind",), f"орган {directory.id}: закон ещё не поступил (otklik law apply)")]
-        change = _change(kind, data, amendment.basis, amendment.reason)
     except ValidationError as error:
-        wrapper = CHANGES[kind].wraps if kind in CHANGES else None
-        return found + [
-            Wrong((*DATA, *entry.place[entry.place[:1] == (wrapper,) :]), entry.detail) for entry in wrong(error)
-        ]
-    found += [Wrong((*DATA, *entry.place), entry.detail) for entry in change.faults(directory)]
-    return found or _new_disagreements(directory, change.changes(directory))
+        return found + _shapeless(error)
+    return found + [Wrong((*DATA, *entry.place), entry.detail) for entry in _wrong_change(directory, amendment)]
+
+
+def _shapeless(error: ValidationError) -> list[Wrong]:
+    return [Wrong((*DATA, *entry.place), entry.detail) for entry in wrong(error)]
+
+
+def _wrong_change(directory: Directory, amendment: Amendment) -> list[Wrong]:
+    """Every fault of an operator's amendment: of its shape, and of what can be read of it all the same."""
+    kind = CHANGES[amendment.kind]
+    try:
+        change = _change(amendment.kind, amendment.data, amendment.basis, amendment.reason)
+    except ValidationError as error:
+        said = kind.readable(amendment.data)
+        found = [Wrong(entry.place[entry.place[:1] == (kind.wraps,) :], entry.detail) for entry in wrong(error)]
+        found += kind.faults(said, directory)
+        changes = kind.drafted(said, directory)
+    else:
+        said = dict(change)
+        found = kind.faults(said, directory)
+        changes = kind.drafted(said, directory) if found else change.changes(directory)
+    told = {entry.place for entry in found}
+    at_odds = _new_disagreements(directory, changes) if changes is not None else []
+    placed = [Wrong(kind.place(entry.place, said), entry.detail) for entry in at_odds]
+    found += [entry for entry in placed if entry.place not in told]
+    return [Wrong(kind.spelt(entry.place, amendment.data), entry.detail) for entry in found]
 
 
 def _wrong_file(directory: Directory, said: Authority) -> list[Wrong]:
@@ -111,11 +131,19 @@ def _wrong_file(directory: Directory, said: Authority) -> list[Wrong]:
 
 
 def _new_disagreements(directory: Directory, changes: Changes) -> list[Wrong]:
-    """What an operator's amendment would set at odds that was not so before; told of the data as a whole, since the place
-    lies in the directory, not in the amendment."""
+    """What an operator's amendment would set at odds that was not so before; places are in the authority. Of an agency an
+    operator may know less than a file tells."""
     changed = directory.model_copy(update=changes).authority
-    before = set(disagreements(directory.authority, directory.texts))
-    return [Wrong(DATA, entry.detail) for entry in disagreements(changed, directory.texts) if entry not in before]
+    before = set(disagreements(directory.authority, directory.texts, complete=False))
+    return [entry for entry in disagreements(changed, directory.texts, complete=False) if entry not in before]
+
+
+def unknown_of(directory: Directory, agency: str) -> list[Fault]:
+    """What the acts in force ask of an agency and nobody has told yet, with JSON pointers into an amendment's data."""
+    acts = [directory.texts[entry.id] for entry in directory.regulations if entry.id in directory.texts]
+    found = [entry for act in acts for entry in unknown(directory.authority, act)]
+    of_it = [Wrong((*DATA, *entry.place[2:]), entry.detail) for entry in found if entry.place[1] == agency]
+    return [Fault(pointer=entry.pointer, detail=entry.detail) for entry in of_it]
 
 
 def _filed_authority(directory: Directory, data: dict[str, Any]) -> Changes:

@@ -7,9 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, timedelta
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
 
 from regulations.working_time.hours import DayHours
 
@@ -136,11 +145,18 @@ class RegionalDay(_Data):
     shortens_eve: bool | None = None
     hours: Annotated[float, Field(gt=0, le=24)] | DayHours | None = None
 
-    @model_validator(mode="after")
-    def _a_day_off_has_no_hours(self) -> RegionalDay:
-        if self.kind == "off" and self.hours is not None:
-            raise ValueError("у выходного дня нет рабочих часов")
-        return self
+    @field_validator("hours", mode="wrap")
+    @classmethod
+    def _a_day_off_has_no_hours(
+        cls, hours: Any, read: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> float | DayHours | None:
+        if info.data.get("kind") == "off":
+            # Calendars show a day off with 0 hours.
+            if hours not in (None, 0):
+                raise ValueError("у выходного дня нет рабочих часов")
+            return None
+        told: float | DayHours | None = read(hours)
+        return told
 
     @property
     def shortens(self) -> bool:

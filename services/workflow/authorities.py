@@ -9,11 +9,12 @@ from uuid import UUID, uuid4
 from fastapi import FastAPI, Header
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from regulations.directory import Directory
+from regulations.directory import Directory, unknown_of
 from schemas.envelope import Actor
 from schemas.ids import Slug
 from schemas.inbox import Amendment
 from schemas.messages import Page
+from schemas.outcomes import Fault
 from services.runtime import problems
 from services.runtime.gate import unstorable
 from services.runtime.http import CurrentActor, require_role
@@ -37,11 +38,13 @@ class AmendmentBody(BaseModel):
 
 
 class Amended(BaseModel):
-    """The amendment is folded in every partition: it counts from here on."""
+    """The amendment is folded in every partition: it counts from here on. `warnings`: what the regulation asks of the agency
+    and nobody has told yet; nothing hangs on it until somebody does."""
 
     amendment_id: str
     authority: str
     number: int
+    warnings: tuple[Fault, ...] = ()
 
 
 Key = Annotated[UUID | None, Header(alias="Idempotency-Key", description="Идентификатор поправки; без него создаётся")]
@@ -61,7 +64,7 @@ def add_routes(app: FastAPI, parts: Callable[[], tuple[MessageReader, AmendmentG
 
     @app.post("/v1/authorities/{authority}/amendments", summary="Поправка", status_code=200)
     async def amend(authority: Slug, body: AmendmentBody, actor: CurrentActor, key: Key = None) -> Amended:
-        _, gate, new_agency = parts()
+        reader, gate, new_agency = parts()
         require_role(actor, "operator")
         if not _sees(actor, authority):
             raise problems.not_found("Такого органа власти нет или он вам не доступен.")
@@ -75,7 +78,8 @@ def add_routes(app: FastAPI, parts: Callable[[], tuple[MessageReader, AmendmentG
         narrowed = actor.model_copy(update={"authorities": (authority,)})
         outcome = await gate.submit(authority, amendment, amendment_id, narrowed)
         number = next((event["data"]["number"] for event in outcome.body["events"] if "number" in event["data"]), 0)
-        return Amended(amendment_id=amendment_id, authority=authority, number=number)
+        warnings = await _unknown(reader, authority, amendment) if amendment.kind == "agency" else ()
+        return Amended(amendment_id=amendment_id, authority=authority, number=number, warnings=warnings)
 
 
 class _Named(BaseModel):
@@ -87,6 +91,11 @@ def _agency_id(amendment: Amendment) -> str:
         return _Named.model_validate(amendment.data).id
     except ValidationError as error:
         raise problems.invalid(problems.faults_of(error, ("data",))) from None
+
+
+async def _unknown(reader: MessageReader, authority: str, amendment: Amendment) -> tuple[Fault, ...]:
+    directory = (await reader.directories()).get(authority)
+    return tuple(unknown_of(directory, _agency_id(amendment))) if directory is not None else ()
 
 
 def _sees(actor: Actor, authority: str) -> bool:

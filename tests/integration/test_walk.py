@@ -140,7 +140,7 @@ async def test_messages_are_listed_page_by_page_to_who_may_see_them(partner: Par
         page = (await partner.get(f"/v1/messages?authority=kbr&limit=2{after}")).json()
         assert len(page["items"]) <= 2
         seen += [item["message_id"] for item in page["items"]]
-        if page["next"] is None:
+        if "next" not in page:
             break
         after = f"&after={page['next']}"
     assert len(seen) == len(set(seen)) and set(made) <= set(seen)
@@ -311,18 +311,18 @@ async def test_a_wrong_amendment_is_refused_with_its_faults_and_only_operators_a
 
 
 async def test_a_new_agency_has_its_topics_before_the_log_knows_it(partner: Partner) -> None:
-    response = await amended(
-        partner,
-        "agency",
-        {
-            "id": "new-agency",
-            "name": "Новое ведомство",
-            "official": "заместитель руководителя",
-            "official_level": "deputy_head",
-            "executors": ["главный специалист"],
-        },
-    )
+    # The fields of the contract, and no other.
+    agency = {
+        "id": "new-agency",
+        "name": "Новое ведомство",
+        "topics": ["culture"],
+        "official": "заместитель руководителя",
+    }
+    agency |= {"executors": ["главный специалист"], "substitutes": [], "accounts": []}
+    response = await amended(partner, "agency", agency)
     assert response.status_code == 200, response.text
+    assert [one["pointer"] for one in response.json()["warnings"]] == ["/data/official_level"]
+    assert "new-agency" in await agencies(partner)
     message = await triaged(partner, "new-agency-1")
     await partner.done(message, "route", assignments=[{"agency": "new-agency"}])
     said = command("submit_draft", message, {"kind": "answer", "text": "Мы новые"})
@@ -390,3 +390,10 @@ async def test_messages_are_found_by_what_they_owe(partner: Partner) -> None:
     await said("met-late", "2026-11-17T18:00:00+03:00")
     await becomes("2026-11-18T00:00:00Z", False)
     assert other not in await found("2030-01-01T00:00:00Z")
+
+
+async def test_whatever_stands_on_the_inbox_names_its_schema(partner: Partner) -> None:
+    inbox = [Envelope.from_bytes(one.value or b"") for one in await records(partner.settings, "inbox", 2)]
+    sources = {one.source for one in inbox}
+    assert sources >= {"/otklik/intake", "/otklik/law-apply", "/otklik/workflow/doors", "/otklik/workflow/gate"}
+    assert [one for one in inbox if one.dataschema != f"urn:otklik:schema:{one.type}"] == []
