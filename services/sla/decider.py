@@ -33,7 +33,7 @@ class Sla:
     """`partitions`: how many `events` has; a period belongs to the partition that its id falls to."""
 
     name = "sla"
-    state_version = 2
+    state_version = 3
     source = topics.EVENTS
     said = (topics.DEADLINES,)
     remembers_source = True
