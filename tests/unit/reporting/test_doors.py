@@ -16,14 +16,13 @@ import pytest_asyncio
 from docx import Document
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.reporting.api import app_of, now
-from services.reporting.context import Context
+from services.reporting.api import app_of
 from services.reporting.reports.law import Laws
 from services.reporting.store import apply
 from services.runtime.http import always_ready
 from services.runtime.settings import Settings
 from services.runtime.tokens import Claims, ensure_local_key, local_token
-from tests.unit.reporting.given import Log, Message, at
+from tests.unit.reporting.given import Log, Message, at, eleven
 
 NOW = at("17.11 12:00")
 
@@ -59,7 +58,7 @@ async def door(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[Door]:
     settings = Settings(data=tmp_path, partitions=1)
     assert settings.local_key is not None
     ensure_local_key(settings.local_key)
-    app = app_of(settings, engine, always_ready, context=Context(settings, engine, lambda: NOW, now))
+    app = app_of(settings, engine, always_ready, eleven, clock=lambda: NOW)
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8004") as client:
         yield Door(client, engine, settings)

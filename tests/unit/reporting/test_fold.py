@@ -15,7 +15,7 @@ from services.reporting.access import Sight
 from services.reporting.projections.fold import Told
 from services.reporting.reports.law import Laws
 from services.reporting.reports.register import Wanted, page
-from services.reporting.store import apply, reached_by_all, undecided_until, wipe
+from services.reporting.store import apply, undecided_until, wipe
 from services.runtime.decider import UnknownEvent
 from tests.unit.reporting.given import Log, Message, at
 
@@ -174,6 +174,16 @@ async def test_a_deadline_that_is_set_after_an_excuse_of_it_was_ignored_is_shown
     assert tuple(found) == ("open", None)
 
 
+async def test_a_duty_that_is_due_at_the_very_instant_is_undecided_until_sla_has_spoken(engine: AsyncEngine) -> None:
+    log = Log()
+    one = Message(log, 1, "16.11 09:00")
+    one.deadline("set", "16.11 09:00", "route", "16.11 09:30")
+    await fold_in(engine, [log.told])
+    async with engine.connect() as connection:
+        assert await undecided_until(connection, ["kbr"], at("16.11 09:30"))
+        assert not await undecided_until(connection, ["kbr"], at("16.11 09:29"))
+
+
 async def test_an_unknown_event_stops_the_partition_and_stores_nothing(engine: AsyncEngine) -> None:
     log = Log()
     Message(log, 1, "16.11 09:00").tell("teleported", "16.11 09:10")
@@ -251,15 +261,3 @@ async def test_an_edited_post_shows_its_new_words_and_the_past_its_old_ones(engi
         assert (now[0].text, then[0].text) == ("Новое", "Старое")
         stored = (await connection.execute(select(tables.story.c.data))).scalars().all()
         assert all("post" not in data for data in stored)
-
-
-async def test_an_instant_is_reached_when_every_partition_has_reached_it(engine: AsyncEngine) -> None:
-    first, second = Log(0), Log(1)
-    first.reached(at("16.11 12:00"))
-    await fold_in(engine, [first.told])
-    async with engine.connect() as connection:
-        assert await reached_by_all(connection, 2) is None
-    second.reached(at("16.11 11:00"))
-    await fold_in(engine, [second.told])
-    async with engine.connect() as connection:
-        assert await reached_by_all(connection, 2) == at("16.11 11:00")
