@@ -13,6 +13,11 @@ CONTENT_TYPE = b"application/cloudevents+json"
 """Value of the Kafka header `content-type` of every envelope."""
 
 
+READERS = frozenset({"coordinator", "deputy", "head", "committee", "auditor"})
+"""Roles that read every message of their authorities (contract, "Roles"). An executor reads what was assigned to its agency;
+a monitor and an operator read none."""
+
+
 class Actor(BaseModel):
     """Who caused a record: the token's subject, or the system that a topic's ACL names."""
 
@@ -22,6 +27,11 @@ class Actor(BaseModel):
     roles: tuple[str, ...] = ()
     authorities: tuple[str, ...] = ()
     agency: str | None = None
+
+    @property
+    def reads_all(self) -> bool:
+        """Whether one of the roles reads every message of `authorities`."""
+        return not READERS.isdisjoint(self.roles)
 
 
 class Envelope(BaseModel):

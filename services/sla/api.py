@@ -30,8 +30,6 @@ from services.sla.said import Spoken, Waiting
 from services.sla.state import Subject
 from services.sla.store import Reader
 
-READERS = frozenset({"coordinator", "deputy", "head", "committee", "auditor"})
-"""Roles that see every message of their authorities; executors see what was issued to their agency."""
 AtLeast = Annotated[int | None, Query(ge=1, description="Ждать до 5 с, пока учтено это sequence сообщения")]
 
 
@@ -117,7 +115,7 @@ def may_see(facts: Facts, actor: Actor) -> bool:
     """Whether the message exists for that actor (contract, "Roles")."""
     if facts.authority not in actor.authorities:
         return False
-    return not READERS.isdisjoint(actor.roles) or ("executor" in actor.roles and actor.agency in facts.agencies)
+    return actor.reads_all or ("executor" in actor.roles and actor.agency in facts.agencies)
 
 
 def shown(message_id: str, facts: Facts, subject: Subject) -> Deadlines:

@@ -19,9 +19,6 @@ from services.workflow.state import Assignment, Draft, Message
 if TYPE_CHECKING:
     from services.workflow.hearing import MessageHearing
 
-READERS = frozenset({"coordinator", "deputy", "head", "committee", "auditor"})
-"""Roles that see every message of their authorities; executors see what was assigned to their agency."""
-
 
 class Refusal(Exception):
     """The command is refused with this problem: an outcome, not an error."""
@@ -82,7 +79,7 @@ def may_see(message: Message, actor: Actor) -> bool:
     """Whether the message exists for that actor (contract, "Roles")."""
     if message.authority not in actor.authorities:
         return False
-    return not READERS.isdisjoint(actor.roles) or ("executor" in actor.roles and was_assigned(message, actor.agency))
+    return actor.reads_all or ("executor" in actor.roles and was_assigned(message, actor.agency))
 
 
 def was_assigned(message: Message, agency: str | None) -> bool:

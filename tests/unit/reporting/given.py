@@ -23,6 +23,11 @@ def at(text: str) -> datetime:
     return datetime.strptime(f"2026.{text} +0300", "%Y.%d.%m %H:%M %z")
 
 
+async def eleven() -> datetime:
+    """How far a house has come that stands still: Tuesday morning."""
+    return at("17.11 11:00")
+
+
 class Log:
     """Both topics of one partition; `told` is what a projection reads, in the order of writing."""
 
