@@ -94,6 +94,9 @@ GROUNDS = {
     "rising_activity": "рост активности",
     "resonance": "резонанс",
 }
+MODERATION = {"deleted": "комментарий удалён", "author_blocked": "автор заблокирован"}
+WHOM = {"executor": "исполнитель", "sector_block": "руководитель отраслевого блока"}
+"""Who is told of a step, beside the coordinator, whom each act calls in its own way."""
 KINDS = {"answer": "ответ", "interim": "промежуточный ответ", "clarification": "запрос уточнения"}
 DELIVERY = {
     None: "ещё не отправлено",
