@@ -56,10 +56,6 @@ class LawFiles:
     acts: Mapping[str, Act]
     authorities: Mapping[str, Authority]
 
-    def acts_of(self, authority: str) -> dict[str, Act]:
-        """The acts that an authority's file names. KeyError: no such authority."""
-        return {entry.id: self.acts[entry.id] for entry in self.authorities[authority].regulations}
-
 
 def load(*folders: Path) -> LawFiles:
     """Read `acts/*.toml` and `authorities/*.toml` of the folders (the shipped law, if none is given).
@@ -85,11 +81,6 @@ def load(*folders: Path) -> LawFiles:
     if reading.faults:
         raise WrongLaw(reading.faults)
     return LawFiles(acts=acts, authorities=authorities)
-
-
-def load_acts(*folders: Path) -> Mapping[str, Act]:
-    """The acts alone, by id; raises `WrongLaw` like `load`."""
-    return load(*folders).acts
 
 
 def _disagreements(authority: Authority, acts: Mapping[str, Act | None]) -> list[Wrong]:

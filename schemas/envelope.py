@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import AliasChoices, AwareDatetime, BaseModel, ConfigDict, Field
@@ -51,9 +50,6 @@ class Envelope(BaseModel):
     def from_bytes(cls, value: bytes) -> Envelope:
         """Decode; raises `pydantic.ValidationError` on anything that is not a CloudEvent of ours."""
         return cls.model_validate_json(value)
-
-    def at(self) -> datetime:
-        return self.time
 
 
 class Received(BaseModel):

@@ -47,7 +47,6 @@ __all__ = [
     "always_ready",
     "create_app",
     "health_of",
-    "require_authority",
     "require_role",
     "serve",
 ]
@@ -115,12 +114,6 @@ Limit = Annotated[int, Query(ge=1, le=1000, description="Сколько запи
 """Of lists; give it a default: `limit: Limit = 100`."""
 After = Annotated[str | None, Query(max_length=500, description="Значение next предыдущего ответа")]
 """Of lists: where the page before ended; `after: After = None`."""
-
-
-def require_authority(actor: Actor, authority: str) -> None:
-    """404 when the authority is not the actor's, as if it did not exist."""
-    if authority not in actor.authorities:
-        raise problems.not_found()
 
 
 def require_role(actor: Actor, *roles: str) -> None:
