@@ -14,7 +14,7 @@ from schemas import topics
 from schemas.envelope import Envelope
 from schemas.events import Amended
 from services.intake.store import AuthorityStore
-from services.runtime.http import Check
+from services.runtime.health import Check
 from services.runtime.log import Log, LogError, OutOfRange, Record, TopicPartition
 from services.runtime.store import StoreError
 

@@ -39,10 +39,10 @@ class PartitionHealth:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line of `/readyz`."""
+    """One line of `/readyz`: a thing that readiness depends on. `detail` is for operators, in Russian."""
 
     ok: bool
-    detail: str
+    detail: str = ""
 
 
 @dataclass(slots=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta, tzinfo
 
+from schemas.roles import ROLES as ROLES
+
 STATUSES = {
     "registered": "зарегистрировано",
     "triaged": "разобрано",
@@ -41,16 +43,6 @@ DEADLINE_STATES = {
     "met_late": "исполнен с опозданием",
     "cancelled": "отменён",
     "excused": "нарушение признано уважительным",
-}
-ROLES = {
-    "monitor": "мониторинг",
-    "coordinator": "куратор",
-    "executor": "исполнитель",
-    "deputy": "заместитель руководителя",
-    "head": "руководитель",
-    "committee": "комитет",
-    "auditor": "аудитор",
-    "operator": "оператор",
 }
 NETWORKS = {
     "vk": "ВКонтакте",

@@ -13,7 +13,8 @@ from fastapi import FastAPI, Request
 
 from schemas.detections import Detection
 from services.runtime import problems
-from services.runtime.http import Check, CurrentActor, Ready, create_app, require_role
+from services.runtime.health import Check
+from services.runtime.http import CurrentActor, Ready, create_app, require_role
 from services.runtime.settings import Settings, load_settings
 from services.runtime.tokens import Claims, ensure_local_key, local_token
 
