@@ -92,9 +92,9 @@ def faults_of(error: ValidationError, within: Sequence[int | str] = ()) -> list[
 
 
 def words_of(error: ValidationError) -> str:
-    """The same as one line, for where there is no room for a list: nothing of what was sent is repeated."""
+    """The first twenty as one line, for where there is no room for a list: nothing of what was sent is repeated."""
     return "; ".join(
-        f"{fault.pointer}: {fault.detail}" if fault.pointer else fault.detail for fault in faults_of(error)
+        f"{fault.pointer}: {fault.detail}" if fault.pointer else fault.detail for fault in faults_of(error)[:20]
     )
 
 
