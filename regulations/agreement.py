@@ -7,6 +7,8 @@ from datetime import timedelta
 
 from regulations.agency import Agency
 from regulations.authority import Authority
+from regulations.contradictions import no_room_when_reduced
+from regulations.merging import act_in_force
 from regulations.model import Act
 from regulations.wrong import Wrong
 from schemas.events import COORDINATOR
@@ -111,8 +113,13 @@ def _reduced(authority: Authority, act: Act) -> Iterator[Wrong]:
         elif rule.reduced is not None:
             text = f"акт сам говорит о сокращённом сроке (акт {act.id}, пункт {rule.reduced.paragraph})"
             yield Wrong(("reduced", name), text)
+        elif term == "none":
+            if name == "answer":
+                yield Wrong(("reduced", name), f"срок ответа есть всегда: ожидается срок, не none {where}")
         elif not timedelta(0) < term <= rule.term:
             yield Wrong(("reduced", name), f"ожидается срок больше нуля и не длиннее обычного {where}")
+        elif crowded := no_room_when_reduced(act_in_force(act, authority), "draft"):
+            yield Wrong(("reduced", "draft"), f"{crowded} (none) {where}")
     if authority.topic_list is not None and act.reducing.source != "topic_list":
         yield Wrong(("topic_list",), f"перечень тем ни на что не влияет: акт его не знает {where}")
 

@@ -17,6 +17,8 @@ from schemas.ids import Slug
 
 DetectionCounts = Literal["detection", "first_triage"]
 """From what `detected` counts (reading 2): the detection itself, or the coordinator's first triage."""
+ReducedTerm = timedelta | Literal["none"]
+"""A term on the rule's own clock; `none`: no deadline while the message is reduced."""
 MAX_DETECTION_AGE = timedelta(hours=24)
 
 
@@ -116,7 +118,8 @@ class Override(Datum):
 class Authority(Datum):
     """One authority. Its id is the file's name; days are local days of `timezone`.
 
-    `reduced`: the reduced numbers that the authority sets itself where its act names a reduced term without one.
+    `reduced`: the reduced numbers that the authority sets itself where its act names a reduced term without one (reading
+    10); `none` for the draft: a reduced message has no such deadline (as in reading 8).
     `max_detection_age`: how far back a detection may state its `detected_at`.
     """
 
@@ -131,7 +134,7 @@ class Authority(Datum):
     committees: tuple[Committee, ...] = ()
     accounts: tuple[Account, ...] = ()
     topic_list: TopicList | None = None
-    reduced: dict[RuleName, timedelta] = {}
+    reduced: dict[RuleName, ReducedTerm] = {}
     overrides: tuple[Override, ...] = ()
     max_detection_age: timedelta = MAX_DETECTION_AGE
     detection_counts: DetectionCounts = "detection"

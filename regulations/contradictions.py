@@ -8,7 +8,8 @@ from typing import Any
 
 from regulations.authority import Authority
 from regulations.canonical import as_data
-from regulations.model import Act
+from regulations.model import Act, RuleName
+from regulations.working_time.wording import duration
 from regulations.wrong import Place, Wrong
 
 ROOMS = frozenset({"intake", "workflow", "sla", "reporting"})
@@ -58,6 +59,22 @@ def _of_terms(act: Act) -> Iterator[Wrong]:
             yield Wrong(
                 ("rules", name, "term"), f"ожидается срок короче срока {rule.before}, до конца которого он идёт"
             )
+        elif crowded := no_room_when_reduced(act, name):
+            yield Wrong(("rules", name, "reduced"), crowded)
+
+
+def no_room_when_reduced(act: Act, name: RuleName) -> str:
+    """What is wrong with a rule that stands before another: when both are reduced, it would be due at the start itself or
+    before. Such a message has no such deadline (reading 8), or a shorter one; "" if all is well."""
+    rule = act.rules[name]
+    other = act.rules.get(rule.before) if rule.before is not None else None
+    own, whole = rule.length(reduced=True), other.length(reduced=True) if other is not None else None
+    if own is None or whole is None or own < whole:
+        return ""
+    return (
+        f"срок {name} отсчитан назад на {duration(own)} от сокращённого срока {rule.before}, а тот сам – {duration(whole)}:"
+        f" ожидается сокращённый срок короче {duration(whole)} или никакого"
+    )
 
 
 def _of_rules(act: Act) -> Iterator[Wrong]:

@@ -1,29 +1,31 @@
-"""What an act says, told in Russian from its data: one line for each datum. For `docs/regulations/`, pages and explanations."""
+"""What an act says, told in Russian from its data: one line for each datum. For `docs/regulations/`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 
 from regulations.model import Act, Clock, Debtor, Rule, RuleName
+from regulations.words import RULES
 
-RULES: dict[RuleName, str] = {
-    "route": "направление: от выявления до первого направления или закрытия",
-    "return": "возврат не по компетенции: от поручения до возврата",
-    "reroute": "направление заново: от возврата до нового поручения или закрытия",
-    "answer": "ответ: до размещения ответа или промежуточного ответа",
-    "draft": "проект: первый проект на согласование",
-    "review": "согласование: от проекта до согласования или возврата на доработку",
-    "rework": "доработка: от возврата проекта до следующего проекта",
-    "publish": "размещение: от согласования до размещения",
-    "contribution": "информация соисполнителя: от поручения до информации",
-    "contribution_review": "согласование информации: от её поступления до решения",
-    "final_draft": "окончательный проект: от первого промежуточного ответа до проекта ответа",
-    "case_review": "согласование кейса: от предложения до решения",
-    "case_report": "сведения о кейсе: от опубликования до сведений",
-    "summary": "сводная информация: от конца периода до представления",
-    "summary_review": "согласование доклада: от направления комитету до решения",
+SPANS: Mapping[RuleName, str] = {
+    "route": "от выявления до первого направления или закрытия",
+    "return": "от поручения до возврата",
+    "reroute": "от возврата до нового поручения или закрытия",
+    "answer": "до размещения ответа или промежуточного ответа",
+    "draft": "первый проект на согласование",
+    "review": "от проекта до согласования или возврата на доработку",
+    "rework": "от возврата проекта до следующего проекта",
+    "publish": "от согласования до размещения",
+    "contribution": "от поручения до информации",
+    "contribution_review": "от её поступления до решения",
+    "final_draft": "от первого промежуточного ответа до проекта ответа",
+    "case_review": "от предложения до решения",
+    "case_report": "от опубликования до сведений",
+    "summary": "от конца периода до представления",
+    "summary_review": "от направления комитету до решения",
 }
+"""From what to what each rule runs."""
 DEBTORS: dict[Debtor, str] = {
     "coordinator": "координатор",
     "assignee": "орган, которому дано поручение",
@@ -99,7 +101,7 @@ def term(length: timedelta, clock: Clock) -> str:
 
 def rule(name: RuleName, said: Rule) -> str:
     """One rule in one line, without its paragraph."""
-    text = f"{RULES[name]} – "
+    text = f"{RULES[name]}: {SPANS[name]} – "
     if said.before is not None:
         text += f"не позднее чем за {term(said.term, said.clock)} до срока ответа"
     else:

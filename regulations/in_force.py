@@ -113,9 +113,24 @@ class Directory(BaseModel):
 
         Before the first day of all it is the earliest, so that an earlier clock (training, tests) still has a law.
         """
-        today = at.astimezone(self.zone).date()
-        ordered = sorted(self.regulations, key=lambda entry: entry.from_)
-        return next((entry.id for entry in reversed(ordered) if entry.from_ <= today), ordered[0].id)
+        return self.regulation_on(at.astimezone(self.zone).date())
+
+    def regulation_on(self, day: date, law: int | None = None) -> str:
+        """The same for a local day, with which an act begins. `law`: of those acts alone that amendment had brought by then;
+        raises `NotInForce` where it had brought none."""
+        known = {entry.act.id for entry in self.laws if law is not None and entry.since <= law}
+        ordered = [entry for entry in self.regulations if law is None or entry.id in known]
+        if not ordered:
+            raise NotInForce(f"орган {self.id}: на поправку № {law} акта нет")
+        ordered.sort(key=lambda entry: entry.from_)
+        return next((entry.id for entry in reversed(ordered) if entry.from_ <= day), ordered[0].id)
+
+    @property
+    def judges_since(self) -> Note:
+        """The amendment with which the first act came into force here; raises `NotInForce`."""
+        if not self.laws:
+            raise NotInForce(f"орган {self.id}: закон ещё не поступил (otklik law apply)")
+        return next(note for note in self.amendments if note.number == self.laws[0].since)
 
     def act(self, law: int, regulation: str | None = None) -> Act:
         """The act as of amendment number `law` (a message's `registered.law`), the authority's reduced numbers merged in.

@@ -19,12 +19,18 @@ from regulations.authority import Authority
 from regulations.contradictions import contradictions
 from regulations.model import Act
 from regulations.places import line_of, lines_of
+from regulations.working_time.calendar_year import CalendarYear
+from regulations.working_time.year_file import YearFile
 from regulations.wrong import Place, Wrong, wrong
 
 M = TypeVar("M", bound=BaseModel)
 
 SHIPPED = Path(__file__).parent
 """The folder of the law that is shipped: `acts/` and `authorities/`."""
+KINDS = ("acts", "authorities", "calendar")
+"""What a folder of the law may hold. `calendar/` has the years that the library of calendars lacks, or has otherwise."""
+KEYS = {"acts": "id", "authorities": "id", "calendar": "year"}
+"""By which of its fields each kind of file is named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +61,27 @@ class LawFiles:
 
     acts: Mapping[str, Act]
     authorities: Mapping[str, Authority]
+    years: tuple[CalendarYear, ...] = ()
+
+    def years_over(self, library: Iterable[CalendarYear]) -> tuple[CalendarYear, ...]:
+        """The library's years, and those of the files in their stead: a file is somebody's deliberate word."""
+        return tuple({year.year: year for year in (*library, *self.years)}.values())
 
 
 def load(*folders: Path) -> LawFiles:
-    """Read `acts/*.toml` and `authorities/*.toml` of the folders (the shipped law, if none is given).
+    """Read `acts/*.toml`, `authorities/*.toml` and `calendar/*.toml` of the folders (the shipped law, if none is given).
 
     A file of a later folder stands for one of the same name in an earlier one. Raises `WrongLaw` with every fault found.
     """
     reading = _Reading()
     for folder in folders:
         # A name typed wrongly must not pass for law that changes nothing.
-        if not any((folder / kind).is_dir() for kind in ("acts", "authorities")):
-            reading.faults.append(FileFault(str(folder), 1, "", "в этой папке нет ни acts/, ни authorities/"))
+        if not any((folder / kind).is_dir() for kind in KINDS):
+            detail = "в этой папке нет ни acts/, ни authorities/, ни calendar/"
+            reading.faults.append(FileFault(str(folder), 1, "", detail))
     acts = reading.read("acts", Act, folders or (SHIPPED,))
     authorities = reading.read("authorities", Authority, folders or (SHIPPED,))
+    years = reading.read("calendar", YearFile, folders or (SHIPPED,))
     for act in acts.values():
         reading.tell("acts", act.id, contradictions(act))
     # Of an act that is wrong itself, authorities are not told that it does not exist.
@@ -80,7 +93,8 @@ def load(*folders: Path) -> LawFiles:
         reading.faults.append(FileFault(where, 1, "authorities", "нет ни одного файла органа власти (<id>.toml)"))
     if reading.faults:
         raise WrongLaw(reading.faults)
-    return LawFiles(acts=acts, authorities=authorities)
+    whole = tuple(year.whole() for year in years.values())
+    return LawFiles(acts=acts, authorities=authorities, years=whole)
 
 
 def _disagreements(authority: Authority, acts: Mapping[str, Act | None]) -> list[Wrong]:
@@ -129,11 +143,13 @@ class _Reading:
             self.faults.append(FileFault(file, int(line[1]) if line else 1, "", f"не TOML: {error}"))
             return None
         self._files[kind, name] = (file, lines_of(text))
-        if data.get("id") != name:
-            self.tell(kind, name, [Wrong(("id",), f"ожидается {name}, как имя файла; получено: {data.get('id')!r}")])
+        key = KEYS[kind]
+        named = str(data.get(key)) == name
+        if not named:
+            self.tell(kind, name, [Wrong((key,), f"ожидается {name}, как имя файла; получено: {data.get(key)!r}")])
         try:
             said = model.model_validate(data)
         except ValidationError as error:
-            self.tell(kind, name, [fault for fault in wrong(error) if fault.place != ("id",)])
+            self.tell(kind, name, [fault for fault in wrong(error) if fault.place != (key,)])
             return None
-        return said if data.get("id") == name else None
+        return said if named else None

@@ -18,9 +18,8 @@ def act_in_force(act: Act, authority: Authority) -> Act:
     rules = dict(act.rules)
     for name, term in authority.reduced.items():
         if name in rules:
-            rules[name] = rules[name].model_copy(
-                update={"reduced": Reduced(paragraph=act.reducing.paragraph, term=term)}
-            )
+            reduced = Reduced(paragraph=act.reducing.paragraph, term=None if term == "none" else term)
+            rules[name] = rules[name].model_copy(update={"reduced": reduced})
     summary = act.summary
     readings = {entry.reading: entry for entry in act.readings}
     for override in authority.overrides:

@@ -17,7 +17,10 @@ Debtor = Literal["coordinator", "assignee", "lead", "drafter", "committee", "pro
 """Who owes it: `assignee` the agency of the assignment, `lead` the lead agency (the coordinator while none is live),
 `drafter` whoever drafts, `proposer` the agency that proposed the case."""
 Paragraph = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)*(, \d+(\.\d+)*)*$")]
-Period = Literal["month", "quarter"]
+Length = Literal["month", "quarter"]
+"""Of the period of a report."""
+WARN = 0.25
+"""Reading 18: the part of a term before its end at which a warning is due, where the act says no other."""
 
 
 class Datum(BaseModel):
@@ -47,8 +50,12 @@ class Rule(Datum):
     before: Literal["answer"] | None = None
     capped_by: Literal["answer"] | None = None
     window: bool = False
-    warn: Annotated[float, Field(gt=0, lt=1)] = 0.25
+    warn: Annotated[float, Field(gt=0, lt=1)] = WARN
     reduced: Reduced | None = None
+
+    def length(self, *, reduced: bool) -> timedelta | None:
+        """The term, of a reduced message or of a standard one; None: there is no such deadline then (reading 8)."""
+        return self.reduced.term if reduced and self.reduced is not None else self.term
 
 
 class Returning(Datum):
@@ -144,7 +151,7 @@ class Summary(Datum):
     """`due_day`: the last day of the following month on which it may be delivered; None: none stated, no deadline."""
 
     paragraph: Paragraph
-    period: Period
+    period: Length
     due_day: Annotated[int, Field(ge=1, le=28)] | None = None
     to: str
     tells: tuple[Literal["timeliness", "order", "quality", "dynamics", "topics", "structure"], ...]
@@ -155,7 +162,7 @@ class Rating(Datum):
     """A rating of executors. Its period is our reading where the text states none."""
 
     paragraph: Paragraph
-    period: Period = "quarter"
+    period: Length = "quarter"
     to: str
     indicators: tuple[Literal["quality", "in_time", "activity", "mean_time"], ...] = ()
     agreed_by_committee: bool = True

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 Place = tuple[str | int, ...]
 """Keys and indexes from the root of the data."""
 
-_NO_PLACE = re.compile(r"\[key\]|constrained-\w+|function-\w+\[.*\]|float|DayHours")
+_NO_PLACE = re.compile(r"\[key\]|constrained-\w+|function-\w+\[.*\]|float|timedelta|literal\[.*\]|DayHours")
 
 
 class Wrong(NamedTuple):

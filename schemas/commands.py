@@ -18,6 +18,8 @@ Id = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f
 Ground = Literal["no_response_needed", "intent_to_harm", "obscene_or_insulting", "threat", "spam", "post_removed"]
 EscalationGround = Literal["socially_significant", "rising_activity", "resonance"]
 DraftKind = Literal["answer", "interim", "clarification"]
+Report = Literal["summary", "rating"]
+"""What is made of a period."""
 Score = Annotated[int, Field(ge=1, le=5)]
 
 
@@ -240,9 +242,10 @@ class ReportCase(Data):
 
 
 class PeriodData(Data):
-    """A command about the report of a period; its document's address may be told."""
+    """A command about the report of a period; its document's address may be told. `report`: about which of the two."""
 
     subject = "period"
+    report: ClassVar[Report]
     authority: Slug
     period: Annotated[str, StringConstraints(pattern=r"^\d{4}-(0[1-9]|1[0-2]|Q[1-4])$")]
     url: Url | None = None
@@ -251,43 +254,51 @@ class PeriodData(Data):
 
 class SendSummaryForAgreement(PeriodData):
     type = "send_summary_for_agreement"
+    report = "summary"
     roles = COORDINATOR
 
 
 class AgreeSummary(PeriodData):
     type = "agree_summary"
+    report = "summary"
     roles = _roles("committee")
 
 
 class RefuseSummary(PeriodData):
     type = "refuse_summary"
+    report = "summary"
     roles = _roles("committee")
     reason: Words
 
 
 class DeliverSummary(PeriodData):
     type = "deliver_summary"
+    report = "summary"
     roles = COORDINATOR
 
 
 class SendRatingForAgreement(PeriodData):
     type = "send_rating_for_agreement"
+    report = "rating"
     roles = COORDINATOR
 
 
 class AgreeRating(PeriodData):
     type = "agree_rating"
+    report = "rating"
     roles = _roles("committee")
 
 
 class RefuseRating(PeriodData):
     type = "refuse_rating"
+    report = "rating"
     roles = _roles("committee")
     reason: Words
 
 
 class DeliverRating(PeriodData):
     type = "deliver_rating"
+    report = "rating"
     roles = _roles("coordinator", "committee")
 
 
@@ -308,7 +319,8 @@ COMMANDS: dict[str, type[Data]] = {
 
 
 class CommandBody(Strict):
-    """What is posted: `data` is checked against the type's own shape by the gate, and again by nobody."""
+    """What is posted. `data` is checked against the type's own shape twice: by the gate, which tells the sender every fault,
+    and by the decider when it reads the record, whose fault there is a dead letter and a refusal."""
 
     type: str
     data: dict[str, Any] = Field(default_factory=dict)

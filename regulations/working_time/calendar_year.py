@@ -20,7 +20,16 @@ SATURDAY = 5
 ONE_DAY = timedelta(days=1)
 
 # Labour Code, article 112: 1–8 January, 23 February, 8 March, 1 and 9 May, 12 June, 4 November. Month and day.
-PUBLIC_HOLIDAYS = frozenset({*((1, day) for day in range(1, 9)), (2, 23), (3, 8), (5, 1), (5, 9), (6, 12), (11, 4)})
+HOLIDAYS: dict[tuple[int, int], str] = {
+    **{(1, day): "Рождество Христово" if day == 7 else "Новогодние каникулы" for day in range(1, 9)},
+    (2, 23): "День защитника Отечества",
+    (3, 8): "Международный женский день",
+    (5, 1): "Праздник Весны и Труда",
+    (5, 9): "День Победы",
+    (6, 12): "День России",
+    (11, 4): "День народного единства",
+}
+PUBLIC_HOLIDAYS = frozenset(HOLIDAYS)
 
 
 def is_public_holiday(day: date) -> bool:
@@ -101,6 +110,12 @@ def shortened_days(
         if is_public_holiday(saturday.traded_for + ONE_DAY) or is_public_holiday(saturday.date + ONE_DAY):
             short.add(saturday.date)
     return tuple(sorted(short))
+
+
+def lost_days_off(public: Iterable[date], transferred: Iterable[TransferredDay]) -> list[date]:
+    """Return the holidays on a weekend whose day off was moved nowhere, against article 112 (1–8 January may be)."""
+    moved = {entry.moved_from for entry in transferred}
+    return [day for day in public if day.weekday() >= SATURDAY and (day.month, day.day) > (1, 8) and day not in moved]
 
 
 class RegionalDay(_Data):

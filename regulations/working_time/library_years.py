@@ -22,6 +22,7 @@ from regulations.working_time.calendar_year import (
     TransferredDay,
     WorkingSaturday,
     is_public_holiday,
+    lost_days_off,
     shortened_days,
 )
 from regulations.working_time.errors import YearUnknown
@@ -115,10 +116,7 @@ def library_years() -> tuple[CalendarYear, ...]:
 
 
 def _refuse_lost_days_off(public: dict[date, str], transferred: list[TransferredDay]) -> None:
-    """Refuse a year in which a holiday on a weekend was moved nowhere, against article 112 (1–8 January may be)."""
-    moved = {entry.moved_from for entry in transferred}
-    lost = [day for day in public if day.weekday() >= SATURDAY and (day.month, day.day) > (1, 8) and day not in moved]
-    if lost:
+    if lost := lost_days_off(public, transferred):
         raise ValueError(f"библиотека holidays: выходной за {lost[0]:%d.%m.%Y} никуда не перенесён")
 
 

@@ -31,12 +31,8 @@ from services.runtime.postgres_positions import transaction
 from services.runtime.settings import Settings, load_settings
 from services.runtime.store import StoreError
 
-FOLLOWERS: dict[str, tuple[str, ...]] = {
-    "workflow": (),
-    "sla": (topics.EVENTS,),
-    "reporting": (topics.EVENTS, topics.DEADLINES),
-}
-"""Who has to have stored what besides the ticks before an instant counts as reached, in the order of the flow."""
+FLOW = (("workflow", topics.EVENTS), ("sla", topics.DEADLINES), ("reporting", None))
+"""Who has to have stored what came before, and on which topic it says what the next has to read."""
 PATIENCE_SECONDS = 120.0
 LOOK_SECONDS = 0.05
 BEAT_SECONDS = 1.0
@@ -198,41 +194,59 @@ async def _tick(log: KafkaLog, clock: SimulatedClock) -> list[Position]:
 
 
 async def _stored(settings: Settings, log: KafkaLog, instant: datetime, ticks: list[Position]) -> None:
-    """Wait along the flow: when workflow has stored the ticks, `events` hold what they brought; when sla has stored all of
-    those, `deadlines` hold what fell due; and then reporting."""
+    """Wait along the flow: workflow has stored the ticks, and with them how far `events` are written; sla has stored all of
+    those, and how far `deadlines` are; and then reporting."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     engine = create_engine(settings.postgres, "clock", 1)
     wanted = {TopicPartition(tick.topic, tick.partition): tick.offset + 1 for tick in ticks}
     try:
-        for service, read in FOLLOWERS.items():
-            for topic in read:
-                wanted |= await _last_of(log, topic)
-            while not await _has_stored(engine, service, wanted):
-                if time.monotonic() > deadline:
-                    raise ClockError(
-                        f"{service} не дошла до {instant.isoformat()} за {PATIENCE_SECONDS:g} с: "
-                        f"работает ли она? {settings.url(service)}/readyz"
-                    )
-                await asyncio.sleep(LOOK_SECONDS)
-            wanted = {}
+        for service, says in FLOW:
+            while (stored := await _stored_by(engine, service)) is None or not _includes(stored, wanted):
+                await _again(settings, service, instant, deadline)
+            if says is None:
+                return
+            written = {place: offset for place, offset in stored.items() if place.topic == says and offset}
+            while (readable := await _readable(log, written)) is None:
+                await _again(settings, service, instant, deadline)
+            wanted = {place: offset for place, offset in wanted.items() if place.topic != topics.INBOX} | readable
     finally:
         await engine.dispose()
 
 
-async def _last_of(log: KafkaLog, topic: str) -> dict[TopicPartition, int]:
-    """After which offset nothing is left to read. Both topics are written in transactions alone, so the last thing in a
-    partition is the mark that ends one, which no reader ever stores."""
-    places = [TopicPartition(topic, number) for number in range(await log.partitions(topic))]
-    return {place: end - 1 for place, end in (await log.ends(places)).items() if end > 0}
+async def _again(settings: Settings, service: str, instant: datetime, deadline: float) -> None:
+    """A moment later; ClockError when it has taken too long."""
+    if time.monotonic() > deadline:
+        raise ClockError(
+            f"{service} не дошла до {instant.isoformat()} за {PATIENCE_SECONDS:g} с: "
+            f"работает ли она? {settings.url(service)}/readyz"
+        )
+    await asyncio.sleep(LOOK_SECONDS)
 
 
-async def _has_stored(engine: AsyncEngine, service: str, wanted: dict[TopicPartition, int]) -> bool:
+async def _readable(log: KafkaLog, written: dict[TopicPartition, int]) -> dict[TopicPartition, int] | None:
+    """What a reader has to have stored so that it has read all that was `written`; None as long as some of it cannot be read.
+
+    A transaction is readable only after its commit is answered, so the ends that the log tells at once may lie before it. All
+    is written in transactions, so the last thing in a partition is the mark that ends one, which no reader ever stores."""
+    ends = await log.ends(sorted(written))
+    if any(ends[place] < offset for place, offset in written.items()):
+        return None
+    return {place: min(offset, ends[place] - 1) for place, offset in written.items()}
+
+
+async def _stored_by(engine: AsyncEngine, service: str) -> dict[TopicPartition, int] | None:
+    """How far a service has read its topics, and written its own; None where that cannot be asked just now."""
     try:
         async with transaction(engine, "asking for positions") as connection:
             rows = await connection.execute(text(f'SELECT partition, offsets FROM "{service}".positions'))
-            positions = {row.partition: row.offsets for row in rows}
+            return {
+                TopicPartition(topic, row.partition): int(offset)
+                for row in rows
+                for topic, offset in row.offsets.items()
+            }
     except StoreError:
-        return False
-    return all(
-        int(positions.get(place.partition, {}).get(place.topic, 0)) >= offset for place, offset in wanted.items()
-    )
+        return None
+
+
+def _includes(stored: dict[TopicPartition, int], wanted: dict[TopicPartition, int]) -> bool:
+    return all(stored.get(place, 0) >= offset for place, offset in wanted.items())

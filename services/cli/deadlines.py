@@ -12,17 +12,10 @@ from rich.markup import escape
 
 from services.cli import token
 from services.cli.telling import Refused, told
+from services.reporting.exports.words import DEADLINE_STATES
 from services.runtime.settings import Settings, load_settings
 
 TIMEOUT_S = 15.0
-STATES = {
-    "open": "открыт",
-    "met": "исполнен",
-    "breached": "нарушен",
-    "met_late": "исполнен с нарушением",
-    "cancelled": "отменён",
-    "excused": "нарушение признано уважительным",
-}
 
 
 def deadlines(
@@ -89,10 +82,14 @@ def read_fact(text: str) -> dict[str, str]:
 def headline(item: dict[str, Any]) -> str:
     """One line of a deadline: rule, paragraph, instant, state, debtor."""
     name = item["rule"] + (f"/{item['occurrence']}" if "occurrence" in item else "")
-    due = f"до {datetime.fromisoformat(item['due_at']):%d.%m.%Y %H:%M:%S %z}" if "due_at" in item else "ждёт календаря"
+    due = (
+        f"до {datetime.fromisoformat(item['due_at']):%d.%m.%Y %H:%M:%S %z}"
+        if "due_at" in item
+        else DEADLINE_STATES["pending"]
+    )
     parts = [name, f"п. {item['paragraph']}", due]
     if "state" in item:
-        parts.append(STATES[item["state"]])
+        parts.append(DEADLINE_STATES[item["state"]])
     if "owed_by" in item:
         parts.append(item["owed_by"].get("agency") or item["owed_by"]["role"])
     return " · ".join(parts)

@@ -36,14 +36,14 @@ app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 @app.callback()
 def law_() -> None:
-    """Право: файлы актов и органов власти."""
+    """Право: файлы актов, органов власти и календарных лет."""
 
 
 @app.command("apply")
 def apply_command(
     folder: Annotated[
         list[Path] | None,
-        typer.Option("--folder", help="папка с acts/ и authorities/ поверх поставляемых и OTKLIK_LAW"),
+        typer.Option("--folder", help="папка с acts/, authorities/, calendar/ поверх поставляемых и OTKLIK_LAW"),
     ] = None,
 ) -> None:
     """Записать в журнал поправками то, чем файлы отличаются от действующего права."""
@@ -73,7 +73,7 @@ async def apply(settings: Settings, log: KafkaLog, clock: Clock, files: LawFiles
     known = await in_force(settings, log)
     wanted: list[tuple[str, Amendment]] = []
     values: list[Broadcast] = []
-    years = library_years()
+    years = files.years_over(library_years())
     for authority in files.authorities.values():
         found = law.differences(known.get(authority.id), authority, files.acts, years)
         for position, amendment in enumerate(found):

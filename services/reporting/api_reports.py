@@ -12,6 +12,7 @@ from fastapi import FastAPI, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel
 
+from regulations.periods import Period
 from services.reporting.access import sight, whole
 from services.reporting.context import Context
 from services.reporting.exports import csv, summary_files, words, xlsx
@@ -146,7 +147,7 @@ def _dynamics(app: FastAPI, context: Context) -> None:
         async with context.snapshot() as connection:
             directory = await context.laws.of(connection, authority)
             today = (await context.now(connection)).astimezone(directory.zone).date()
-            month_begins, month_ends = periods.containing(today, 1).bounds(directory.timezone)
+            month_begins, month_ends = Period.containing(today, "month").bounds(directory.zone)
             first = bound("from", begin, directory.timezone, whole_day=False) or month_begins
             last = bound("to", end, directory.timezone, whole_day=True) or month_ends
             items = await steps(connection, directory, first, last, by, topic=topic, agency=agency)

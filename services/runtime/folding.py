@@ -6,6 +6,7 @@ input, then (where the source is remembered) the input itself.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from services.runtime import telemetry
 from services.runtime.dead_letters import FAILED, described
 from services.runtime.decider import WORLD, Decider, UnknownEvent
 from services.runtime.headers import Cause
-from services.runtime.log import Log, Position, Record, TopicPartition
+from services.runtime.log import Log, LogError, Position, Record, TopicPartition
 from services.runtime.states import PartitionStopped, States, fold
 from services.runtime.store import OF_SOURCE, Changes, DeciderStore, Kept, Place, Quarantined, Said
 
@@ -77,6 +78,8 @@ class Folder:
         self._pieces = 0
         self._facts = 0
         self._source: int | None = None
+        self._facts_read: AsyncGenerator[list[Record], None]
+        self._ahead: deque[tuple[Record, Envelope]] = deque()
 
     def _fresh(self) -> Changes:
         return Changes(self._partition, self._owner, self._place, self._place, self._decider.state_version)
@@ -86,18 +89,25 @@ class Folder:
 
         Returns the place reached (its source offset is where to go on), and whether anything at all tells where that
         is: a committed offset, what was said, or what is stored."""
+        source = self._decider.source
         async with AsyncExitStack() as opened:
+            # One reading for the whole fold: each is a consumer of its own, and most inputs say something.
+            facts = self._log.read(TopicPartition(source, self._partition), self._offsets[source], ends[source])
+            self._facts_read = await opened.enter_async_context(aclosing(facts))
             streams = [
                 await opened.enter_async_context(aclosing(self._records(topic, ends[topic])))
                 for topic in self._decider.said
             ]
-            told = await self._fold_streams(streams)
-        told = told or committed is not None
-        resume = max(self._progress[0], committed or 0)
-        if self._cursor is not None and resume > self._cursor.offset:
-            self._cursor = None
-        await self._fold_source(resume)
-        self._offsets[self._decider.source] = resume
+            told = await self._fold_streams(streams) or committed is not None
+            resume = max(self._progress[0], committed or 0)
+            if resume > ends[source]:
+                raise LogError(
+                    f"{source}/{self._partition} ends at {ends[source]}, before what was consumed ({resume})"
+                )
+            if self._cursor is not None and resume > self._cursor.offset:
+                self._cursor = None
+            await self._fold_source(resume)
+        self._offsets[source] = resume
         self._offsets |= {topic: max(ends[topic], self._offsets[topic]) for topic in self._decider.said}
         await self._save()
         return self._place, told
@@ -165,11 +175,15 @@ class Folder:
         start = self._offsets[decider.source]
         if not decider.remembers_source or until <= start:
             return
-        async with aclosing(self._log.read(TopicPartition(decider.source, self._partition), start, until)) as pieces:
-            async for records in pieces:
-                for record, envelope in zip(records, await self._parsed(records), strict=True):
-                    await self._fold_fact(record, envelope)
+        while (fact := await self._next_fact(until)) is not None:
+            await self._fold_fact(*fact)
         self._offsets[decider.source] = until
+
+    async def _next_fact(self, until: int) -> tuple[Record, Envelope] | None:
+        """The next record of the source, if it stands before `until`; what was read further waits for its turn."""
+        if not self._ahead and (records := await anext(self._facts_read, None)) is not None:
+            self._ahead.extend(zip(records, await self._parsed(records), strict=True))
+        return self._ahead.popleft() if self._ahead and self._ahead[0][0].offset < until else None
 
     async def _fold_fact(self, record: Record, envelope: Envelope) -> None:
         self._at = record.stamp if self._at is None else max(self._at, record.stamp)

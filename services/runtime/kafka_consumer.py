@@ -292,6 +292,9 @@ async def _tail(
                 positions, moved_at = now, loop.time()
             elif stall and loop.time() - moved_at > STALL_S:
                 raise LogError(f"нет продвижения с {positions} уже {STALL_S:.0f} с")
+            handed_at = loop.time()
             yield [_record(settings, raw) for place in fetched.values() for raw in place], positions
+            # Whoever reads may take its time; that is no standstill of the log.
+            moved_at += loop.time() - handed_at
     finally:
         await stop_consumer(consumer)

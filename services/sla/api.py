@@ -168,7 +168,7 @@ def _no_calendar(directory: Directory, year: int) -> str:
 def _year_unknown(directory: Directory, year: int) -> ProblemError:
     detail = (
         f"{_no_calendar(directory, year)}: срок нельзя вычислить, а угадывать его нельзя. "
-        "Задайте год поправкой (otklik law apply)."
+        "Год задаёт оператор (otklik law apply)."
     )
     errors: dict[str, Any] = {"errors": (Fault(pointer="/facts", detail=f"нужен календарь на {year} год"),)}
     return ProblemError(problem("calendar-year-unknown", "Календарь года не задан", 422, detail, **errors))

@@ -9,19 +9,20 @@ from pydantic import BaseModel
 
 from regulations import directory as law_in_force
 from regulations.directory import Directory
+from regulations.periods import Period
 from schemas import events as e
 from schemas import topics
 from schemas.deadlines import PENDING, TYPES
 from schemas.envelope import Envelope
 from services.runtime.decider import Agenda, Due, Input, Output, Scope, States, Sweep, UnknownEvent
 from services.sla import duties, facts, said
-from services.sla.law import Laws
+from services.sla.law import Law, Laws
 from services.sla.said import Spoken, Waiting
 from services.sla.speech import Speech
 from services.sla.state import AUTHORITY, MESSAGE, PERIOD, PERIODS, Periods, Subject
 from services.sla.state import decode as decode_state
 from services.sla.state import encode as encode_state
-from services.sla.summaries import Calendar, judge_period, law_at
+from services.sla.summaries import Calendar, judge_period
 
 DUE, WARN, OPEN, WAITING = "due", "warn", "open/", "pending/"
 S = TypeVar("S", bound=BaseModel)
@@ -33,7 +34,7 @@ class Sla:
     """`partitions`: how many `events` has; a period belongs to the partition that its id falls to."""
 
     name = "sla"
-    state_version = 2
+    state_version = 3
     source = topics.EVENTS
     said = (topics.DEADLINES,)
     remembers_source = True
@@ -171,8 +172,7 @@ class Sla:
         if subject.facts is not None:
             law = self._laws.of(directory, subject.facts.law, subject.facts.regulation)
         else:
-            found = law_at(directory, one.data.starts_at)
-            law = found or self._laws.of(directory, directory.number, directory.regulation_at(event.time))
+            law = Law.of_period(directory, Period.parse(_period(one)))
         speech = Speech(subject.said, event, _id_of(due.key), subject.said.authority)
         duties.retime(speech, one, event.time, subject.facts, law, amended.reason)
         return speech.outputs
@@ -182,7 +182,7 @@ class Sla:
         outputs: list[Output] = []
         for key in sorted(states):
             directory = states[key]
-            if isinstance(directory, Directory) and directory.in_force:
+            if isinstance(directory, Directory) and directory.laws:
                 done = (_state(states, PERIODS + directory.id, Periods) or Periods()).done
                 outputs += self._periods.ended(directory, done, given.partition, given.envelope, reached.at)
         return outputs
@@ -221,6 +221,12 @@ def _state(states: States, key: str, shape: type[S]) -> S | None:
 
 def _spoken(subject: Subject | None, due: Due) -> Spoken | None:
     return subject.said.deadlines.get(due.entry.item) if subject and subject.said else None
+
+
+def _period(one: Spoken | Waiting) -> str:
+    if one.data.about is None or one.data.about.period is None:
+        raise ValueError(f"срок {one.data.deadline_id} ни сообщения, ни периода")
+    return one.data.about.period
 
 
 def _of(subject: Subject | None) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
+from regulations.words import RULES
 from regulations.working_time.explain import (
     explain_before,
     explain_last_working_day,
@@ -16,25 +17,8 @@ from regulations.working_time.explain import (
 )
 from regulations.working_time.wording import duration, moment
 from services.sla.law import Law
-from services.sla.terms import Term
+from services.sla.terms import Term, warned_part
 
-NAMES = {
-    "route": "направление исполнителю",
-    "return": "возврат не по компетенции",
-    "reroute": "повторное направление после возврата",
-    "answer": "ответ автору",
-    "draft": "проект ответа",
-    "review": "согласование проекта",
-    "rework": "доработка проекта",
-    "publish": "размещение ответа",
-    "contribution": "информация соисполнителя",
-    "contribution_review": "согласование информации соисполнителя",
-    "final_draft": "проект окончательного ответа",
-    "case_review": "согласование кейса",
-    "case_report": "отчёт о размещении кейса",
-    "summary": "сводная информация",
-    "summary_review": "согласование сводной информации",
-}
 STARTS = {
     "route": "выявление сообщения",
     "return": "направление исполнителю",
@@ -52,6 +36,8 @@ STARTS = {
     "summary": "окончание периода",
     "summary_review": "направление на согласование",
 }
+WITH_THE_MESSAGE = frozenset({"route", "answer", "draft"})
+BEGINNINGS = {"received": "поступление сообщения", "first_triage": "первое рассмотрение сообщения (прочтение 2)"}
 NOTES = {
     1: "минуты и часы внутри срока в рабочих часах считаются по рабочему времени",
     3: "срок кончается в тот миг, когда истекло столько рабочего времени; ровно в срок – вовремя",
@@ -64,12 +50,17 @@ NOTES = {
     17: "сокращённого срока здесь нет: признак не учитывается",
 }
 """What the readings of `regulations.md` say, in one line; an act's own note goes before."""
+BY_TRIAGE = (
+    "орган считает срок не от выявления, а от первого рассмотрения сообщения;"
+    " до него срок не идёт, хотя бы сообщение закрывали и возвращали в работу"
+)
+"""Reading 2 where the authority chose so (`detection_counts`); the act's own note speaks of the detection."""
 
 
 def explain(law: Law, found: Term) -> tuple[str, ...]:
     """The lines of one deadline. They hang on nothing but the law and the term, so they are the same wherever they are made."""
     return (
-        f"{_sentence(NAMES[found.rule])}: {_article(law, found)}, {_length(law, found)}",
+        f"{_sentence(RULES[found.rule])}: {_article(law, found)}, {_length(law, found)}",
         *_readings(law, found),
         *_start(found, law),
         *_course(law, found),
@@ -101,7 +92,10 @@ def _length(law: Law, found: Term) -> str:
 
 def _readings(law: Law, found: Term) -> Iterator[str]:
     for number in _applied(law, found):
-        yield from _noted(law, number)
+        if number == 2 and _beginning(law, found) == "first_triage":
+            yield f"прочтение 2: {BY_TRIAGE}"
+        else:
+            yield from _noted(law, number)
 
 
 def _noted(law: Law, number: int) -> Iterator[str]:
@@ -116,7 +110,7 @@ def _applied(law: Law, found: Term) -> list[int]:
     if found.how == "last_day":
         return [15]
     # Reading 2 stands where the term begins with the message itself.
-    applied = [2] if found.rule in {"route", "answer", "draft"} else []
+    applied = [2] if found.rule in WITH_THE_MESSAGE else []
     plain_or_nested = found.clock == "plain" or (found.clock == "working" and found.rule != "answer")
     if plain_or_nested:
         applied.append(1)
@@ -143,14 +137,16 @@ def _applied(law: Law, found: Term) -> list[int]:
 
 def _start(found: Term, law: Law) -> Iterator[str]:
     start = STARTS[found.rule]
-    if found.rule in {"route", "answer", "draft"}:
-        known = law.act.rules.get("answer" if found.how == "before" else found.rule)  # type: ignore[call-overload]
-        if known is not None and known.start == "received":
-            start = "поступление сообщения"
-        elif law.directory.detection_counts == "first_triage":
-            start = "первое рассмотрение сообщения (прочтение 2)"
+    if found.rule in WITH_THE_MESSAGE:
+        start = BEGINNINGS.get(_beginning(law, found), start)
     # The course of every other term tells the instant itself.
     yield f"отсчёт от события: {start}" + (f", {moment(found.starts_at)}" if found.how == "last_day" else "")
+
+
+def _beginning(law: Law, found: Term) -> str:
+    """From what a rule that begins with the message itself counts: `received`, or `detection` or `first_triage`."""
+    known = law.act.rules.get("answer" if found.how == "before" else found.rule)  # type: ignore[call-overload]
+    return "received" if known is not None and known.start == "received" else law.directory.detection_counts
 
 
 def _course(law: Law, found: Term) -> list[str]:
@@ -185,8 +181,7 @@ def _end(law: Law, found: Term) -> Iterator[str]:
     if found.cap_at is not None:
         yield f"не позднее срока ответа: {moment(found.cap_at)}"
     if found.warn_at is not None:
-        rule = law.act.rules.get(found.rule)  # type: ignore[call-overload]
-        part = rule.warn if rule is not None else 0.25
+        part = warned_part(law, found.rule)
         yield f"предупреждение: {moment(found.warn_at)}, за {round(part * 100)} % времени до срока"
         yield from _noted(law, 18)
 

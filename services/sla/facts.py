@@ -33,6 +33,8 @@ class Facts(BaseModel):
     received_at: AwareDatetime
     triaged_at: AwareDatetime | None = None
     """The first triage: where the authority counts from it instead of the detection (reading 2)."""
+    dismissed: bool = False
+    """It was dismissed once, reopened or not: `route` is met by that, even where it had not begun yet (reading 2)."""
     reduced: bool = False
     joint: bool = False
     lead: str | None = None
@@ -87,7 +89,7 @@ def _changes(facts: Facts, data: e.EventData, at: datetime) -> dict[str, Any]:
         case e.Dismissed():
             # A dismissal recalls every assignment: from here on the coordinator owes what the lead would.
             gone = {key: one.model_copy(update={"live": False}) for key, one in facts.assignments.items()}
-            return {"assignments": gone, "lead": None, "drafter": None, "joint": False}
+            return {"assignments": gone, "lead": None, "drafter": None, "joint": False, "dismissed": True}
         case e.Reopened():
             return {"drafted": False}
         case e.Routed():

@@ -102,14 +102,16 @@ def _nothing(_: Case) -> Row:
 
 @TABLE.on(e.Registered)
 def _registered(case: Case) -> Row:
-    counts = _counts_from_detection(case)
-    return Row(starts=tuple(_once(case, rule) for rule in ("route", "answer", "draft") if counts(rule)))
+    return Row(starts=_begun(case, ("route", "answer", "draft")))
 
 
 @TABLE.on(e.Triaged)
 def _triaged(case: Case) -> Row:
     never = tuple(rule for rule in ("route", "answer", "draft") if case.said.next_occurrence(rule) == 1)
-    begun = () if case.before and case.before.triaged_at else tuple(_once(case, rule) for rule in never)
+    if case.facts.dismissed:
+        # The dismissal met what had not begun yet, and a reopening gives no new `route`.
+        never = tuple(rule for rule in never if rule != "route")
+    begun = () if case.before and case.before.triaged_at else _begun(case, never)
     if case.before is None or case.before.reduced == case.facts.reduced:
         return Row(starts=begun)
     moves = ("answer", "draft")
@@ -117,7 +119,7 @@ def _triaged(case: Case) -> Row:
     if case.facts.reduced:
         return Row(cancels=(Pick("draft"),) if without_draft else (), moves=moves, starts=begun)
     again = without_draft and not case.facts.drafted and not begun and case.said.open_one("draft") is None
-    draft = (Start("draft", _first_start(case, "draft"), ahead_only=True),) if again else ()
+    draft = _begun(case, ("draft",), ahead_only=True) if again else ()
     return Row(moves=moves, starts=(*begun, *draft))
 
 
@@ -128,8 +130,9 @@ def _dismissed(_: Case) -> Row:
 
 @TABLE.on(e.Reopened)
 def _reopened(case: Case) -> Row:
-    # From the first start, so it may be overdue at once: a dismissal in error is no gain of time.
-    return Row(starts=tuple(Start(rule, _first_start(case, rule)) for rule in ("answer", "draft")))
+    # From the first start, so it may be overdue at once: a dismissal in error is no gain of time. What counts from a triage
+    # that was never made has no start yet (reading 2); that triage will start it.
+    return Row(starts=_begun(case, ("answer", "draft")))
 
 
 @TABLE.on(e.Routed)
@@ -257,11 +260,6 @@ def _who(by: str) -> OwedBy:
     return OwedBy(role="coordinator") if by == e.COORDINATOR else _executor(by)
 
 
-def _counts_from_detection(case: Case) -> Callable[[str], bool]:
-    by_triage = case.law.directory.detection_counts == "first_triage"
-    return lambda rule: not (by_triage and _starts_by(case.law, rule) == "detected")
-
-
 def _starts_by(law: Law, rule: str) -> str:
     """`detected` or `received`; the draft stands before the answer, so it begins when the answer does."""
     known = law.act.rules.get(rule)  # type: ignore[call-overload]
@@ -270,17 +268,19 @@ def _starts_by(law: Law, rule: str) -> str:
     return known.start if known is not None else "detected"
 
 
-def _once(case: Case, rule: str) -> Start:
-    """A rule that begins with the message itself (reading 2: detected, received, or the first triage)."""
-    facts = case.facts
-    if _starts_by(case.law, rule) == "received":
-        return Start(rule, facts.received_at)
-    if case.law.directory.detection_counts == "first_triage" and facts.triaged_at is not None:
-        return Start(rule, facts.triaged_at)
-    return Start(rule, facts.detected_at)
+def _begun(case: Case, rules: tuple[str, ...], *, ahead_only: bool = False) -> tuple[Start, ...]:
+    """Those of the rules that begin with the message itself and have begun by now, from their first start."""
+    starts = ((rule, _first_start(case, rule)) for rule in rules)
+    return tuple(Start(rule, at, ahead_only=ahead_only) for rule, at in starts if at is not None)
 
 
-def _first_start(case: Case, rule: str) -> datetime:
+def _first_start(case: Case, rule: str) -> datetime | None:
+    """Where it was counted from before; else reading 2: received, detected, or the first triage (None until then)."""
     known = [one.data.starts_at for one in case.said.deadlines.values() if one.data.rule == rule]
     known += [waits.data.starts_at for waits in case.said.waiting.values() if waits.data.rule == rule]
-    return min(known) if known else _once(case, rule).at
+    if known:
+        return min(known)
+    if _starts_by(case.law, rule) == "received":
+        return case.facts.received_at
+    by_triage = case.law.directory.detection_counts == "first_triage"
+    return case.facts.triaged_at if by_triage else case.facts.detected_at

@@ -8,18 +8,16 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Literal
 
-from regulations.model import Clock, Rule
+from regulations.model import WARN, Clock, Rule
+from regulations.periods import Period
 from regulations.working_time.errors import YearUnknown
 from schemas.deadlines import About
-from services.sla import periods
 from services.sla.instants import fixed
 from services.sla.law import Law
 
 How = Literal["after", "before", "days", "last_day"]
 """`after` the start; `before` another due instant (reading 4); `days`: working days; `last_day` of a period's report."""
 REDUCIBLE = frozenset({"answer", "draft"})
-DEFAULT_WARN = 0.25
-"""Reading 18, for what has no rule of its own (`summary`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +80,12 @@ def rule_of(law: Law, rule: str) -> Rule:
     """The act's rule. Raises KeyError where it has none."""
     found: Rule = law.act.rules[rule]  # type: ignore[index]
     return found
+
+
+def warned_part(law: Law, rule: str) -> float:
+    """The part of the term before its end at which a warning is due (reading 18)."""
+    known = law.act.rules.get(rule)  # type: ignore[call-overload]
+    return WARN if known is None else known.warn
 
 
 def term(law: Law, rule: str, starts_at: datetime, circumstances: Circumstances) -> Term | Unknown | None:
@@ -150,7 +154,7 @@ def _of_period(law: Law, starts_at: datetime, circumstances: Circumstances) -> T
     summary = law.act.summary
     if summary.due_day is None or circumstances.about is None or circumstances.about.period is None:
         raise ValueError("у сводки нет дня или периода")
-    wanted = periods.following_month(circumstances.about.period).replace(day=summary.due_day)
+    wanted = Period.parse(circumstances.about.period).after.replace(day=summary.due_day)
     due_at = fixed(law.working.last_working_day_on_or_before(wanted))
     if due_at <= starts_at:
         due_at = fixed(datetime.combine(wanted + timedelta(days=1), time(), law.directory.zone))
@@ -175,12 +179,10 @@ def _with_warning(law: Law, found: Term) -> Term:
     # A draft hangs on every day up to the answer that it stands before.
     until = max(found.due_at, found.anchor_at or found.due_at)
     amendments = law.judged_by(found.starts_at, until, by_calendar=by_calendar)
-    known = law.act.rules.get(found.rule)  # type: ignore[call-overload]
-    part = known.warn if known is not None else DEFAULT_WARN
     if found.window or found.due_at <= found.starts_at:
         return replace(found, amendments=amendments)
     _, back, between = _clock(law, found.clock)
-    lead = between(found.starts_at, found.due_at) * part
+    lead = between(found.starts_at, found.due_at) * warned_part(law, found.rule)
     lead -= timedelta(microseconds=lead.microseconds)
     warn_at = fixed(back(found.due_at, lead)) if lead > timedelta(0) else None
     return replace(found, amendments=amendments, warn_at=warn_at)

@@ -17,11 +17,9 @@ from schemas.messages import Page
 from services.runtime import problems
 from services.runtime.gate import unstorable
 from services.runtime.http import CurrentActor, require_role
+from services.workflow.amendments import EVERY
 from services.workflow.gate import AmendmentGate
 from services.workflow.reads import MessageReader
-
-EVERY = "*"
-"""In an operator's `authorities`: all of them, also those to come."""
 
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=2_000, pattern=r"\S")]
 TopicMaker = Callable[[str, str], Any]

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from regulations.directory import Directory
+from regulations.periods import Period as PeriodOfReport
 from schemas import topics
 from schemas.commands import COMMANDS, CommandBody, Data, PeriodData, Triage, command_name
 from schemas.envelope import Actor
@@ -142,10 +143,14 @@ def _period(rules: Rules, states: Mapping[str, BaseModel], given: Input, command
     if command.subject != periods.subject_of(data):
         raise guards.invalid("/data/period", "Идентификатор не соответствует органу, отчёту и периоду.")
     directory = _law(states, data.authority)
+    try:
+        about = PeriodOfReport.parse(data.period)
+    except ValueError:
+        raise guards.invalid("/data/period", "Такого года у отчётов не бывает.") from None
     state = states.get(command.key)
     known = state if isinstance(state, Period) else None
     guards.sequence(command.expected_sequence, known.sequence if known else 0)
-    hearing = PeriodHearing(given, directory, command.subject, known, rules.fold_period, command.actor)
+    hearing = PeriodHearing(given, directory, command.subject, known, rules.fold_period, command.actor, about=about)
     periods.fits_the_act(hearing, data)
     rules.period[type(data)](hearing, data)
     return hearing

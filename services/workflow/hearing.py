@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
+from regulations import periods
 from regulations.directory import Directory
 from regulations.model import Act
 from schemas import ids, topics
@@ -111,11 +112,16 @@ class MessageHearing(Hearing[Message]):
 
 
 class PeriodHearing(Hearing[Period]):
-    """A hearing about the report of a period; judged by the act in force."""
+    """A hearing about the report of a period `about`."""
+
+    def __init__(self, *args: Any, about: periods.Period) -> None:
+        super().__init__(*args)
+        self.about = about
 
     @property
     def act(self) -> Act:
-        return self.directory.act(self.directory.number, self.directory.regulation_at(self.at))
+        """The act that judges this report: the period's own, whenever the command comes."""
+        return periods.act_of_period(self.directory, self.about)
 
 
 def accepted_events(told: Sequence[Envelope]) -> tuple[AcceptedEvent, ...]:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
 from typing import Literal
 
-from regulations.directory import Directory
-from regulations.working_time.instants import EPOCH, wall_clock_reaches
 from schemas.commands import (
     AgreeRating,
     AgreeSummary,
@@ -16,6 +13,7 @@ from schemas.commands import (
     PeriodData,
     RefuseRating,
     RefuseSummary,
+    Report,
     SendRatingForAgreement,
     SendSummaryForAgreement,
 )
@@ -36,64 +34,54 @@ from services.workflow import guards
 from services.workflow.hearing import PeriodHearing
 from services.workflow.state import Period
 
-Report = Literal["summary", "rating"]
-
 
 def send_for_agreement(hearing: PeriodHearing, data: SendSummaryForAgreement | SendRatingForAgreement) -> None:
-    report = _report(data)
-    _agreed_by_committee(hearing, report)
-    _over(hearing, data)
+    _agreed_by_committee(hearing, data.report)
+    _over(hearing)
     if hearing.state is not None and hearing.state.status != "refused":
         raise guards.wrong_state("Документ уже на согласовании, согласован или направлен.")
-    event = SummarySentForAgreement if report == "summary" else RatingSentForAgreement
-    hearing.tell(event(report=report, period=data.period, url=data.url, note=data.note))
+    event = SummarySentForAgreement if data.report == "summary" else RatingSentForAgreement
+    hearing.tell(event(report=data.report, period=data.period, url=data.url, note=data.note))
 
 
 def agree(hearing: PeriodHearing, data: AgreeSummary | AgreeRating) -> None:
-    report = _report(data)
-    _under_agreement(hearing, report)
-    event = SummaryAgreed if report == "summary" else RatingAgreed
-    hearing.tell(event(report=report, period=data.period, url=data.url, note=data.note))
+    _under_agreement(hearing, data.report)
+    event = SummaryAgreed if data.report == "summary" else RatingAgreed
+    hearing.tell(event(report=data.report, period=data.period, url=data.url, note=data.note))
 
 
 def refuse(hearing: PeriodHearing, data: RefuseSummary | RefuseRating) -> None:
-    report = _report(data)
-    _under_agreement(hearing, report)
-    event = SummaryRefused if report == "summary" else RatingRefused
-    hearing.tell(event(report=report, period=data.period, url=data.url, note=data.note, reason=data.reason))
+    _under_agreement(hearing, data.report)
+    event = SummaryRefused if data.report == "summary" else RatingRefused
+    hearing.tell(event(report=data.report, period=data.period, url=data.url, note=data.note, reason=data.reason))
 
 
 def deliver(hearing: PeriodHearing, data: DeliverSummary | DeliverRating) -> None:
     """Once, after the period is over, and after the committee's word where the act asks for it."""
-    report = _report(data)
-    to, paragraph, by_committee = _rule(hearing, report)
-    _over(hearing, data)
+    to, paragraph, by_committee = _rule(hearing, data.report)
+    _over(hearing)
     status = hearing.state.status if hearing.state else None
     if status == "delivered":
         raise guards.wrong_state("Документ за этот период уже направлен.")
     if by_committee and status != "agreed":
         raise guards.wrong_state("Документ ещё не согласован комитетом.", hearing.act, paragraph)
-    event = SummaryDelivered if report == "summary" else RatingDelivered
-    hearing.tell(event(report=report, period=data.period, url=data.url, note=data.note, to=to))
+    event = SummaryDelivered if data.report == "summary" else RatingDelivered
+    hearing.tell(event(report=data.report, period=data.period, url=data.url, note=data.note, to=to))
 
 
 def subject_of(data: PeriodData) -> str:
     """The id that a command about this period must bear (contract, "HTTP")."""
-    return period_id(data.authority, _report(data), data.period)
+    return period_id(data.authority, data.report, data.period)
 
 
 def fits_the_act(hearing: PeriodHearing, data: PeriodData) -> None:
     """422 for a report that the act does not have, or a period of another length than its own."""
-    report = _report(data)
-    _, paragraph, _ = _rule(hearing, report)
-    length = hearing.act.summary.period if report == "summary" or not hearing.act.rating else hearing.act.rating.period
-    if ("Q" in data.period) != (length == "quarter"):
+    _, paragraph, _ = _rule(hearing, data.report)
+    act = hearing.act
+    length = act.summary.period if data.report == "summary" or not act.rating else act.rating.period
+    if hearing.about.length != length:
         wanted = "квартал, например 2026-Q4" if length == "quarter" else "месяц, например 2026-11"
-        raise guards.forbidden(hearing.act, paragraph, f"Отчётный период – {wanted}.", "/data/period")
-
-
-def _report(data: PeriodData) -> Report:
-    return "rating" if data.type.endswith("_rating") or "_rating_" in data.type else "summary"
+        raise guards.forbidden(act, paragraph, f"Отчётный период – {wanted}.", "/data/period")
 
 
 def _rule(hearing: PeriodHearing, report: Report) -> tuple[str, str, bool]:
@@ -118,17 +106,9 @@ def _under_agreement(hearing: PeriodHearing, report: Report) -> None:
         raise guards.wrong_state("На согласовании этого документа нет.")
 
 
-def _over(hearing: PeriodHearing, data: PeriodData) -> None:
-    if hearing.at < ends_at(hearing.directory, data.period):
+def _over(hearing: PeriodHearing) -> None:
+    if hearing.at < hearing.about.ends_at(hearing.directory.zone):
         raise guards.wrong_state("Отчётный период ещё не окончен.")
-
-
-def ends_at(directory: Directory, period: str) -> datetime:
-    """The first instant after the period, at local midnight of the authority."""
-    year, month = int(period[:4]), period[5:]
-    last = int(month[1]) * 3 if month.startswith("Q") else int(month)
-    after = date(year + 1, 1, 1) if last == 12 else date(year, last + 1, 1)
-    return EPOCH + wall_clock_reaches(after, 0, directory.zone)
 
 
 STATUSES: dict[type[PeriodEvent], Literal["sent", "agreed", "refused", "delivered"]] = {

@@ -89,13 +89,9 @@ def shaped(
 
 def _unfit(data: Data, subject: str) -> list[Fault]:
     found = []
-    if isinstance(data, PeriodData) and ids.period_id(data.authority, _report(type(data)), data.period) != subject:
+    if isinstance(data, PeriodData) and ids.period_id(data.authority, data.report, data.period) != subject:
         found.append(Fault(pointer="/data/period", detail="period_id в адресе — другого отчёта"))
     return found
-
-
-def _report(shape: type[PeriodData]) -> str:
-    return "rating" if "rating" in shape.type.split("_") else "summary"
 
 
 def _report_meant(
@@ -103,7 +99,7 @@ def _report_meant(
 ) -> dict[str, str]:
     """The authority and the period whose report has the id `subject`. Raises `UnknownReport`."""
     for authority in authorities:
-        period = _periods(authority, _report(shape)).get(subject)
+        period = _periods(authority, shape.report).get(subject)
         if period is not None and told.get("authority", authority) == authority:
             return {"authority": authority, "period": told.get("period", period)}
     raise UnknownReport

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.chaos.load import Told
+from tests.chaos.watch import Seen
 
 HEAD = (
-    "| seed | seconds | faults | posts acknowledged | commands | refused | repeated | retries | events | deadline events"
-    " | breaches | dead letters | caught up in | violations |\n" + "|---" * 14 + "|\n"
+    "| seed | seconds | faults | restarts | ownership changes | failover, median / longest | posts acknowledged | commands | refused | repeated | retries | events | deadline events"
+    " | breaches | dead letters | caught up in | violations |\n" + "|---" * 17 + "|\n"
 )
 
 
@@ -23,6 +24,7 @@ class Report:
     seed: int
     seconds: float
     faults: Counter[str]
+    seen: Seen
     told: Told
     records: dict[str, int]
     breaches: int
@@ -35,6 +37,8 @@ class Report:
         return json.dumps(
             {
                 "seed": self.seed, "seconds": round(self.seconds), "faults": dict(sorted(self.faults.items())),
+                "restarts": dict(sorted(self.seen.restarts.items())), "ownership_changes": self.seen.changes,
+                "failover": self.seen.failover(), "failovers": len(self.seen.gaps),
                 "acknowledged": len(told.acknowledged), "commands": told.commands, "refused": told.refused,
                 "repeats": told.repeats, "retries": told.retries, "answers": len(told.answers), "reads": len(told.reads),
                 "records": self.records, "breaches": self.breaches, "catch_up_s": round(self.catch_up_s, 1),
@@ -51,7 +55,8 @@ class Report:
             kinds.setdefault(kind, []).append(f"{part} {times}")
         faults = "; ".join(f"{kind} {', '.join(parts)}" for kind, parts in kinds.items())
         cells = [
-            self.seed, round(self.seconds), faults, *(f"{count:,}" for count in (
+            self.seed, round(self.seconds), faults, self.seen.restarts.total(), self.seen.changes, self.seen.failover(),
+            *(f"{count:,}" for count in (
                 len(told.acknowledged), told.commands, told.refused, told.repeats, told.retries, records["events"],
                 records["deadlines"], self.breaches, records["dead-letters"])),
             f"{self.catch_up_s:.1f} s", f"**{len(self.violations)}**",

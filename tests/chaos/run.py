@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,7 @@ from tests.chaos.load import Load
 from tests.chaos.nemesis import Nemesis
 from tests.chaos.report import Report
 from tests.chaos.vandal import vandalise
+from tests.chaos.watch import Watch
 from tests.e2e.installation import OTKLIK, Installation, die_with_parent, free_port_base
 
 AUTHORITIES = ["kbr", "kemerovo", "nenets", "kursky", "buryatia"]
@@ -58,20 +59,22 @@ async def run(folder: Path, asked: Asked) -> Report:
         load = Load(installation, AUTHORITIES, asked.seed, bases)
         await load.prepare()
         nemesis = Nemesis(installation, asked.seed, clocks, tables=asked.tables, cluster=cluster)
+        watch = Watch(installation, _working(installation))
         began = time.monotonic()
-        async with asyncio.TaskGroup() as group:
-            working = group.create_task(load.run(asked.citizens, asked.messages))
-            group.create_task(vandalise(load))
-            if asked.messages is None:
-                await nemesis.run(asked.seconds, asked.breath)
-                load.stop.set()
-            else:
-                wanted = asked.messages
-                await nemesis.each_once(lambda: load.done / wanted)
-                await working
-        calm = time.monotonic()
-        log = await caught_up(installation, load.told, patience_s=180)
-        catch_up_s = time.monotonic() - calm
+        async with _beside(watch.run()):
+            async with asyncio.TaskGroup() as group:
+                working = group.create_task(load.run(asked.citizens, asked.messages))
+                group.create_task(vandalise(load))
+                if asked.messages is None:
+                    await nemesis.run(asked.seconds, asked.breath)
+                    load.stop.set()
+                else:
+                    wanted = asked.messages
+                    await nemesis.each_once(lambda: load.done / wanted)
+                    await working
+            calm = time.monotonic()
+            log = await caught_up(installation, load.told, patience_s=180)
+            catch_up_s = time.monotonic() - calm
         violations = await verdict(installation, load.told, AUTHORITIES)
         records = {topic: len(log.of(topic)) for topic in TOPICS}
         breaches = sum(event["type"].endswith("breached.v1") for _, event in log.json("deadlines"))
@@ -79,6 +82,7 @@ async def run(folder: Path, asked: Asked) -> Report:
             asked.seed,
             calm - began,
             nemesis.done,
+            watch.seen,
             load.told,
             records,
             breaches,
@@ -86,6 +90,24 @@ async def run(folder: Path, asked: Asked) -> Report:
             violations,
             clocks.available,
         )
+
+
+def _working(installation: Installation) -> dict[str, list[str]]:
+    """The addresses of all that work partitions, by service."""
+    second = {service: [f"http://127.0.0.1:{installation.base + offset}"] for service, offset in REPLICAS.items()}
+    return {service: [installation.url(service), *second.get(service, [])] for service in (*REPLICAS, "reporting")}
+
+
+@asynccontextmanager
+async def _beside(what: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """It runs as long as the block does."""
+    task = asyncio.create_task(what)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
 
 @asynccontextmanager

@@ -14,4 +14,5 @@ async def test_faults_under_load_lose_nothing_and_repeat_nothing(tmp_path: Path)
     report = await run(tmp_path, Asked(seed=3, seconds=25, citizens=4))
     assert report.told.acknowledged
     assert sum(report.faults.values()) >= 1
+    assert report.seen.gaps, "the faults of this seed take partitions away, and the watch sees it"
     assert report.violations == []

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -140,9 +140,17 @@ class FaultyLog:
         self.faults = faults
         self.left: list[Any] = []
         self.sessions: list[FaultySession] = []
+        self.readings: list[TopicPartition] = []
+        """Each is a consumer of its own."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
+
+    async def read(self, start: TopicPartition, offset: int, end: int) -> AsyncGenerator[list[Record], None]:
+        self.readings.append(start)
+        async with aclosing(self.inner.read(start, offset, end)) as pieces:
+            async for records in pieces:
+                yield records
 
     async def session(self, service: str, source: TopicPartition, *, per_topic: bool = False) -> FaultySession:
         inner = await self.inner.session(service, source, per_topic=per_topic)

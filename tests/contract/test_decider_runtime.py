@@ -9,7 +9,7 @@ from services.runtime.headers import FIRST_APPENDED_AT, ORIGIN, REASON, Cause
 from services.runtime.log import LogError, Outgoing, TopicPartition
 from services.runtime.store import Changes, OwnershipLost, Place
 from services.runtime.transaction import Limits
-from tests.contract.counter import Counter, CounterDecider
+from tests.contract.counter import Counter, CounterDecider, EchoDecider
 from tests.contract.rig import START, Crash, Rig, until
 
 POINTS = ["session.after", "commit.before", "commit.appended", "commit.after", "save.before", "save.after"]
@@ -200,6 +200,29 @@ async def test_dropped_tables_are_folded_anew_to_the_row(rig: Rig) -> None:
     assert place is not None
     assert after.offsets["inbox"] == place.offsets["inbox"]
     assert len(await store.inner.agenda(0, "ring", None, None, 10)) == 1
+
+
+async def test_a_fold_reads_every_log_once_however_often_inputs_were_answered(rig: Rig) -> None:
+    """A reading is a consumer of its own: one for every input would make a fold of thousands take minutes."""
+    counter, echo = CounterDecider(), EchoDecider()
+    await rig.run(counter)
+    first = await rig.run(echo)
+    for number in range(7):
+        await rig.send("add", subject="ab"[number % 2], n=number)
+    await rig.settled(counter)
+    await rig.settled(echo)
+    await first.stop()
+    store = await rig.store(echo)
+    keys = ["message/a", "message/b"]
+    before = await store.inner.states(0, keys), await store.inner.kept(0, keys)
+    assert len(await rig.events("deadlines")) == 7
+    await rig.forget_tables(echo)
+    rig.log.readings.clear()
+    await rig.run(echo)
+    await rig.settled(echo)
+    assert (await store.inner.states(0, keys), await store.inner.kept(0, keys)) == before
+    assert rig.log.readings.count(TopicPartition("events", 0)) == 1
+    assert rig.log.readings.count(TopicPartition("deadlines", 0)) == 1
 
 
 async def test_without_committed_offsets_the_own_log_tells_where_to_go_on(rig: Rig) -> None:

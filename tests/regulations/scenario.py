@@ -273,7 +273,11 @@ class Office:
         )
 
     def _amendment(self, data: dict[str, Any]) -> dict[str, Any]:
-        """Of a new text of the act a scenario says only its other term of the answer."""
+        """Of a new text of the act a scenario says only its other term of the answer, of the authority's file only its own
+        reduced terms."""
+        if data["kind"] == "authority":
+            said = {**as_data(shipped().authorities[self.authority]), "reduced": data["reduced"]}
+            return {"kind": "authority", "basis": data["basis"], "data": said}
         if data["kind"] != "act":
             return data
         act = as_data(act_of(self.authority).model_copy(update={"paragraphs": ()}))

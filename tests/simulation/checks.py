@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import NamedTuple
 from unittest.mock import patch
 
+from schemas.ids import period_id
 from services.runtime import folding
+from services.runtime.partitioner import partition_of
 from tests.checker import invariants
 from tests.checker.answers import outcomes_agree
 from tests.checker.raw_log import Raw, RawLog
 from tests.simulation import refolding
-from tests.simulation.world import World
+from tests.simulation.world import PARTITIONS, World
 
 OUR_FAULT = {b"failed", b"quarantined"}
+QUARTER = period_id("buryatia", "summary", "2026-Q3")
+OF_THE_QUARTER = partition_of(QUARTER.encode(), PARTITIONS)
+QUARTER_ENDS = datetime(2026, 9, 30, 16, tzinfo=UTC)
 
 
 class Violation(NamedTuple):
@@ -54,6 +60,7 @@ def violations(world: World) -> list[Violation]:
         *_of("dead letters", _dead_letters(whole, letters)),
         *_of("said once", said_once),
         *_of("told of time", _told_of_time(log)),
+        *_of("summary asked for", _summary_asked_for(log)),
         *_of("no fault of the code", world.faults()),
     ]
     # In large pieces, whatever the world's were: how a fold is cut must make no difference.
@@ -114,3 +121,19 @@ def _told_of_time(log: RawLog) -> Iterable[str]:
     for raw in log.of("inbox"):
         if _type(raw) == "otklik.clock.tick.v1" and told[raw.place] != 1:
             yield f"the tick {raw.place} became {told[raw.place]} reached"
+
+
+def _summary_asked_for(log: RawLog) -> Iterable[str]:
+    """A quarter ends soon after the beginning: whoever lived on has asked for Buryatia's summary, once, and then told of
+    its breach, as nobody here delivers it."""
+    asked = Counter(
+        event["subject"] for _, event in log.json("deadlines")
+        if event["type"] == "otklik.deadline.set.v1" and event["data"]["rule"] == "summary"
+    )  # fmt: skip
+    reached = max(
+        (datetime.fromisoformat(event["data"]["at"]) for raw, event in log.json("events")
+         if event["type"] == "otklik.clock.reached.v1" and raw.partition == OF_THE_QUARTER),
+        default=QUARTER_ENDS,
+    )  # fmt: skip
+    if reached > QUARTER_ENDS and asked != {QUARTER: 1}:
+        yield f"at {reached} the summary of {QUARTER} was asked for {dict(asked)}"

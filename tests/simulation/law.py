@@ -14,8 +14,8 @@ from schemas.inbox import AMENDMENT
 REGIONS = ("kbr", "buryatia")
 """One counts working hours, the other plain ones by day and night: between them they use every clock."""
 YEARS = (2025, 2026, 2027)
-START = datetime(2026, 11, 16, 6, tzinfo=UTC)
-"""A Monday morning in Moscow, the afternoon in Irkutsk."""
+START = datetime(2026, 9, 28, 6, tzinfo=UTC)
+"""A Monday morning in Moscow, the afternoon in Irkutsk; a quarter ends within the week, and Buryatia owes its summary then."""
 
 
 @cache

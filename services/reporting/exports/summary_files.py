@@ -12,10 +12,10 @@ from docx.enum.section import WD_ORIENT
 from docx.shared import Mm, Pt
 
 from regulations.directory import Directory
+from regulations.periods import Period
 from services.reporting.exports import words
 from services.reporting.exports.xlsx import Book, Sheet
 from services.reporting.reports.figures import Slice
-from services.reporting.reports.periods import Period
 from services.reporting.reports.summary import Summary
 
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"

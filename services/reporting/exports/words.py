@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta, tzinfo
 
+from regulations.words import RULES as RULES
 from schemas.roles import ROLES as ROLES
 
 STATUSES = {
@@ -19,23 +20,6 @@ STATUSES = {
     "answered": "отвечено",
     "dismissed": "не подлежит обработке",
 }
-RULES = {
-    "route": "направление",
-    "return": "возврат не по компетенции",
-    "reroute": "повторное направление",
-    "answer": "ответ",
-    "draft": "проект ответа",
-    "review": "согласование",
-    "rework": "доработка",
-    "publish": "размещение",
-    "contribution": "информация соисполнителя",
-    "contribution_review": "согласование информации",
-    "final_draft": "проект окончательного ответа",
-    "case_review": "согласование кейса",
-    "case_report": "отчёт о кейсе",
-    "summary": "сводная информация",
-    "summary_review": "согласование сводной информации",
-}
 DEADLINE_STATES = {
     "open": "идёт",
     "met": "исполнен в срок",
@@ -43,7 +27,9 @@ DEADLINE_STATES = {
     "met_late": "исполнен с опозданием",
     "cancelled": "отменён",
     "excused": "нарушение признано уважительным",
+    "pending": "ждёт календаря",
 }
+"""The contract's states of a deadline; `pending`: none yet, for want of a calendar year."""
 NETWORKS = {
     "vk": "ВКонтакте",
     "ok": "Одноклассники",

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Literal
 
 from regulations.model import Act
+from regulations.periods import Period
+from schemas.commands import Report
 from schemas.envelope import Actor
 from services.reporting.exports import words
 from services.reporting.pages.fields import Field, Form, area, hidden
-from services.reporting.reports.periods import Period
 
-Report = Literal["summary", "rating"]
 AGREEING = {"summary": "сводную информацию", "rating": "рейтинг"}
 
 
@@ -29,8 +28,7 @@ def forms(
     """What may be done with it now; nothing while the period runs (`ends_at` and `now` are aware), nothing where the act
     knows no such report or has it for periods of another length. `delivery`: where it stands (`Summary.delivery`)."""
     rule = act.summary if report == "summary" else act.rating
-    months = {"month": 1, "quarter": 3}
-    if rule is None or period.months != months[rule.period] or now < ends_at or delivery == "delivered":
+    if rule is None or period.length != rule.period or now < ends_at or delivery == "delivered":
         return []
     given = (authority, report, period.name)
     about = f"{rule.to}, {words.paragraph(rule.paragraph)}"

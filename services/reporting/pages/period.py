@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
+from regulations.directory import Directory
+from regulations.periods import Period, act_of_period
+from schemas.commands import Report
 from schemas.ids import period_id
 from services.reporting.context import Context
 from services.reporting.pages import forms_period, render
-from services.reporting.pages.forms_period import Report
 from services.reporting.pages.frame import frame
 from services.reporting.pages.session import CurrentVisitor, Visitor
 from services.reporting.reports import periods
-from services.reporting.reports.law import act_of
 from services.reporting.reports.rating import rate
 from services.reporting.reports.summary import summarize
 from services.reporting.store import wait_for_period
 from services.runtime import problems
 
 _WAIT_SECONDS = 5.0
-_MONTHS = {"month": 1, "quarter": 3}
 Text = Annotated[str | None, Query(max_length=500)]
 AtLeast = Annotated[int, Query(ge=0, le=1_000_000)]
 
@@ -55,17 +56,18 @@ async def _told(
         if told["seen"].agency is not None:
             raise problems.forbidden("Сводки и рейтинги — для координатора и руководства.")
         law, now = told["law"], told["now"]
-        wanted = periods.parse(period) if period else _running(told, report)
+        wanted = periods.parse(period) if period else running(law, report, now)
         document: Any = await (summarize if report == "summary" else rate)(connection, law, wanted)
     made = forms_period.forms(
-        act_of(law, document.ends_at), visitor.actor, law.id, report, wanted, document.ends_at, now, document.delivery
+        act_of_period(law, wanted), visitor.actor, law.id, report, wanted, document.ends_at, now, document.delivery
     )
     subject = period_id(law.id, report, wanted.name)
     more = {"period": wanted, "forms": made, "subject": subject, "in_time": in_time, "over": now >= document.ends_at}
     return told | more | {report: document}
 
 
-def _running(told: dict[str, Any], report: Report) -> periods.Period:
-    act = told["law"].act(told["law"].number)
+def running(law: Directory, report: Report, now: datetime) -> Period:
+    """The period of today, as long as the act of today has it."""
+    act = law.act(law.number, law.regulation_at(now))
     length = act.summary.period if report == "summary" or act.rating is None else act.rating.period
-    return periods.containing(told["now"].astimezone(told["zone"]).date(), _MONTHS[length])
+    return Period.containing(now.astimezone(law.zone).date(), length)

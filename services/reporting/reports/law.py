@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from regulations.directory import Directory, evolve
-from regulations.model import Act
 from schemas.events import Amended
 from services.reporting import tables
 from services.runtime import problems
-
-
-def act_of(directory: Directory, at: datetime) -> Act:
-    """The act that judged just before that instant: a period's report follows the act in force at the period's end."""
-    return directory.act(directory.number, directory.regulation_at(at - timedelta(microseconds=1)))
 
 
 class Laws:

@@ -8,10 +8,9 @@ from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from regulations.directory import Directory
+from regulations.periods import Period, act_of_period
 from services.reporting.reports import figures
 from services.reporting.reports.figures import AgencyFigures, Span, share
-from services.reporting.reports.law import act_of
-from services.reporting.reports.periods import Period
 from services.reporting.reports.summary import delivery
 
 INDICATORS = ("quality", "in_time", "activity", "mean_time")
@@ -57,12 +56,12 @@ class Rating(BaseModel):
 
 async def rate(connection: AsyncConnection, directory: Directory, period: Period) -> Rating:
     """Every agency of the authority; those of which nothing was counted stand last, without a place."""
-    begin, end = period.bounds(directory.timezone)
+    begin, end = period.bounds(directory.zone)
     span = Span(directory.id, begin, end)
     told = {one.agency: one for one in await figures.by_agency(connection, span)}
     agencies = [told.get(agency, AgencyFigures(agency=agency)) for agency in sorted({*directory.agencies, *told})]
     names = {agency.id: agency.name for agency in directory.agencies.values()}
-    act = act_of(directory, end).rating
+    act = act_of_period(directory, period).rating
     overall = await figures.quality(connection, span)
     return Rating(
         authority=directory.id,

@@ -11,12 +11,11 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from regulations.directory import Directory
+from regulations.periods import Period, act_of_period
 from services.reporting import tables
 from services.reporting.reports import figures
 from services.reporting.reports.dynamics import Step, steps
 from services.reporting.reports.figures import AgencyFigures, Counts, Quality, Slice, Span, Term
-from services.reporting.reports.law import act_of
-from services.reporting.reports.periods import Period
 
 
 class Earlier(BaseModel):
@@ -78,11 +77,11 @@ class Summary(BaseModel):
 
 async def summarize(connection: AsyncConnection, directory: Directory, period: Period) -> Summary:
     """All instants and bounds are in the authority's zone."""
-    begin, end = period.bounds(directory.timezone)
+    begin, end = period.bounds(directory.zone)
     before = period.previous()
-    span, earlier = Span(directory.id, begin, end), Span(directory.id, *before.bounds(directory.timezone))
+    span, earlier = Span(directory.id, begin, end), Span(directory.id, *before.bounds(directory.zone))
     now, then = await figures.counts(connection, span), await figures.counts(connection, earlier)
-    act = act_of(directory, end)
+    act = act_of_period(directory, period)
     structure = dict(await figures.slices(connection, span))
     headline = {name: getattr(now, name) for name in ("received", "answered", "dismissed", "sent_back")}
     return Summary(
@@ -107,7 +106,7 @@ async def summarize(connection: AsyncConnection, directory: Directory, period: P
         structure=structure,
         agencies=await figures.by_agency(connection, span),
         dynamics={name: _change(getattr(now, name), getattr(then, name)) for name in headline},
-        series=await steps(connection, directory, begin, end, "day" if period.months == 1 else "week"),
+        series=await steps(connection, directory, begin, end, "day" if period.length == "month" else "week"),
         analysis=await _analysis(connection, span, structure["topic"], now),
         **headline,
     )

@@ -115,11 +115,27 @@ class TestActs:
     def test_a_reduced_number_of_the_authority_counts_from_its_amendment_on(self) -> None:
         directory = in_force("kbr")
         before = directory.number
-        said = LAW.authorities["kbr"].model_copy(update={"reduced": {"answer": timedelta(hours=4)}})
+        said = LAW.authorities["kbr"].model_copy(update={"reduced": {"answer": timedelta(hours=5)}})
         directory = after(directory, an_amendment("authority", **as_data(said)))
         assert directory.act(before).rules["answer"].reduced is None
         reduced = directory.act(directory.number).rules["answer"].reduced
-        assert reduced is not None and (reduced.term, reduced.paragraph) == (timedelta(hours=4), "8")
+        assert reduced is not None and (reduced.term, reduced.paragraph) == (timedelta(hours=5), "8")
+
+    def test_a_reduced_answer_that_leaves_its_draft_no_room_is_refused(self) -> None:
+        # Four hours before a four-hour answer would be the detection itself.
+        data = as_data(LAW.authorities["kbr"])
+        for reduced in ({"answer": "PT4H"}, {"answer": "PT3H"}, {"answer": "PT4H", "draft": "PT4H"}):
+            found = refused(in_force("kbr"), an_amendment("authority", **data | {"reduced": reduced}))
+            assert list(found) == ["/data/reduced/draft"]
+        for reduced in ({"answer": "PT4H1M"}, {"answer": "PT4H", "draft": "PT3H"}, {"answer": "PT4H", "draft": "none"}):
+            assert refused(in_force("kbr"), an_amendment("authority", **data | {"reduced": reduced})) == {}
+
+    def test_an_authority_may_say_that_a_reduced_message_has_no_term_of_the_draft(self) -> None:
+        data = as_data(LAW.authorities["kbr"]) | {"reduced": {"answer": "PT4H", "draft": "none"}}
+        directory = after(in_force("kbr"), an_amendment("authority", **data))
+        reduced = directory.act(directory.number).rules["draft"].reduced
+        assert reduced is not None and (reduced.term, reduced.paragraph) == (None, "8")
+        assert Directory.model_validate_json(directory.model_dump_json()) == directory
 
     def test_a_reading_may_be_overridden_and_says_who_decided(self) -> None:
         data = as_data(LAW.authorities["kbr"]) | {

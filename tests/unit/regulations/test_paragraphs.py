@@ -6,15 +6,18 @@ import json
 import re
 from datetime import date
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 import regulations
 from regulations.contradictions import contradictions, paragraphs_cited
-from regulations.describe import RULES
+from regulations.describe import SPANS
 from regulations.docs import FOLDER, pages
+from regulations.model import RuleName
+from regulations.words import RULES
 from regulations.working_time.schedule import Schedule
-from tests.unit.regulations.given import LAW, in_force
+from tests.unit.regulations.given import LAW, acts_of, in_force
 
 EXAMPLES = Path(__file__).parents[2] / "regulations" / "examples" / "regional_days.json"
 
@@ -76,8 +79,14 @@ def test_the_pages_are_those_that_the_acts_give() -> None:
 
 
 def test_every_rule_of_the_model_has_its_words() -> None:
-    named = {name for act in LAW.acts.values() for name in act.rules}
-    assert named <= set(RULES)
+    assert set(RULES) == set(SPANS) == set(get_args(RuleName))
+
+
+@pytest.mark.parametrize("authority", sorted(LAW.authorities))
+def test_a_page_calls_a_rule_by_its_one_name(authority: str) -> None:
+    (act,) = acts_of(LAW, authority)
+    page = pages(LAW)[f"{authority}.md"]
+    assert all(f"| `{name}` | {rule.paragraph} | {RULES[name]}: " in page for name, rule in act.rules.items())
 
 
 @pytest.mark.parametrize("authority", sorted(LAW.authorities))

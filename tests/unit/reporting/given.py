@@ -70,6 +70,13 @@ class Log:
         }
         self.amended(authority, 2, "authority", said, at(since))
 
+    def second_act(self, name: str, first_day: str, time: datetime, **summary: Any) -> None:
+        """After `law()`: from `first_day` on, the same act under another name, its summary changed."""
+        act, file = (one.envelope.data["data"] for one in self.told[:2])
+        self.amended(file["id"], 3, "act", act | {"id": name, "summary": act["summary"] | summary}, time)
+        acts = [*file["regulations"], {"id": name, "from": first_day, "stated": True}]
+        self.amended(file["id"], 4, "authority", file | {"regulations": acts}, time)
+
     def shipped_law(self, authority: str) -> None:
         """The law of an authority as its files say it."""
         files = load()

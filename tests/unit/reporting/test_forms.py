@@ -16,6 +16,7 @@ from services.reporting.exports import words
 from services.reporting.pages import forms_period, render, timeline
 from services.reporting.pages.fields import Form
 from services.reporting.pages.forms import forms
+from services.reporting.pages.period import running
 from services.reporting.pages.standing import Standing
 from services.reporting.projections.register import Row, evolve
 from services.reporting.reports import periods
@@ -190,10 +191,19 @@ def test_a_periods_report_is_offered_what_its_act_asks_next(
 ) -> None:
     law = law_of(shipped(authority).log, authority)
     wanted = periods.parse(period)
-    ends_at: datetime = wanted.bounds(law.timezone)[1]
+    ends_at: datetime = wanted.ends_at(law.zone)
     actor = Actor(sub="somebody", authorities=(authority,), roles=(role,))
     found = forms_period.forms(law.act(law.number), actor, authority, report, wanted, ends_at, NOW, delivery)
     assert [form.command for form in found] == commands
+
+
+def test_the_page_of_a_period_opens_at_the_one_that_the_act_of_today_has() -> None:
+    log = Log()
+    log.law()
+    log.second_act("kbr-2026-12", "2026-12-01", at("20.10 10:00"), period="quarter")
+    law = law_of(log, "kbr")
+    assert running(law, "summary", at("30.11 23:59")).name == "2026-11"
+    assert running(law, "summary", at("01.12 00:00")).name == "2026-Q4"
 
 
 def test_the_policy_names_workflows_origin_also_behind_a_proxy() -> None:

@@ -16,6 +16,8 @@ from services.reporting.store import apply
 from services.runtime.problems import ProblemError
 from tests.unit.reporting.given import Log, Message, at
 
+SECOND = "second-2027-1"
+
 KBR = Sight(("kbr",))
 
 
@@ -239,9 +241,20 @@ def test_a_period_of_another_form_is_refused(name: str) -> None:
         periods.parse(name)
 
 
-def test_periods_know_their_neighbours() -> None:
-    assert periods.parse("2026-01").previous().name == "2025-12"
-    assert periods.parse("2026-Q1").previous().name == "2025-Q4"
-    assert periods.parse("2026-Q4").following().name == "2027-Q1"
-    assert periods.parse("2026-Q4").in_words() == "IV квартал 2026 года"
-    assert periods.containing(at("30.11 23:00").date(), 3).name == "2026-Q4"
+async def test_a_report_is_that_of_the_periods_own_act(engine: AsyncEngine) -> None:
+    log = a_log()
+    log.second_act(SECOND, "2027-01-01", at("10.11 10:00"), period="quarter", to="Другой адресат")
+    old = "kbr-2022-137"
+    assert [(await summary_of(engine, log, name)).regulation for name in ("2026-12", "2026-Q4")] == [old, old]
+    january = await summary_of(engine, log, "2027-01")
+    assert (january.regulation, january.to) == (SECOND, "Другой адресат")
+
+
+async def test_what_is_amended_after_a_period_ended_changes_nothing_in_its_report(engine: AsyncEngine) -> None:
+    log = a_log()
+    before = await summary_of(engine, log)
+    act = log.told[0].envelope.data["data"]
+    changed = act | {"summary": act["summary"] | {"to": "Другой адресат"}}
+    log.amended("kbr", 3, "act", changed, at("01.12 00:00"))
+    assert (await summary_of(engine, log)).to == before.to != "Другой адресат"
+    assert (await summary_of(engine, log, "2026-12")).to == "Другой адресат"

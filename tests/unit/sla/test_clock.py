@@ -81,15 +81,56 @@ def test_a_breach_is_charged_to_whoever_owed_it_at_the_due_instant() -> None:
     assert given.owed("draft") == "a" and given.owed("answer") == "coordinator"
 
 
-def test_an_authority_may_count_from_the_first_triage() -> None:
-    given = World()
+def by_triage(region: str = "kbr") -> World:
+    """A message detected at nine, of an authority that counts the detection from the first triage (reading 2)."""
+    given = World(region)
     given.amend(
-        amended(given.law + 1, "authority", file_of("kbr", detection_counts="first_triage")), at("2026-11-16 08:00")
+        amended(given.law + 1, "authority", file_of(region, detection_counts="first_triage")), at("2026-11-16 08:00")
     )
-    given.event(h.registered(given, "2026-11-16 09:00"), "2026-11-16 09:00")
+    return given.event(h.registered(given, "2026-11-16 09:00"), "2026-11-16 09:00")
+
+
+def test_an_authority_may_count_from_the_first_triage() -> None:
+    given = by_triage()
     assert given.said() == []
     given.event(h.triaged(), "2026-11-16 10:00")
     assert given.said() == ["set route/1", "set answer/1", "set draft/1"]
     assert given.due("route") == "16.11 10:30"
     given.event(h.triaged(), "2026-11-16 10:10")
     assert len(given.said()) == 3
+
+
+def test_where_the_triage_counts_a_dismissal_and_a_reopening_before_it_start_nothing() -> None:
+    given = by_triage().event(h.dismissed(), "2026-11-16 09:20").event(h.reopened(), "2026-11-20 12:00")
+    given.reached("2026-11-20 12:01")
+    assert given.said() == []
+    given.event(h.triaged(), "2026-11-20 12:10")
+    # What is detected was dismissed already, which is how `route` is met; nobody owes it a second time.
+    assert given.said() == ["set answer/1", "set draft/1"]
+    assert (given.one("answer").starts_at, given.due("answer")) == (at("2026-11-20 12:10"), "23.11 14:10")
+    assert "отсчёт от события: первое рассмотрение сообщения (прочтение 2)" in given.one("answer").explanation
+    assert any(
+        line.startswith("прочтение 2: ") and "от первого рассмотрения" in line
+        for line in given.one("draft").explanation
+    )
+    given.event(h.routed("a"), "2026-11-20 12:20")
+    assert "met route/1" not in given.said()
+
+
+def test_where_the_triage_counts_a_dismissal_after_it_gives_no_time_either() -> None:
+    given = by_triage().event(h.triaged(), "2026-11-16 10:00").event(h.dismissed(), "2026-11-16 10:10")
+    mark = given.mark()
+    given.event(h.reopened(), "2026-11-16 12:00").event(h.triaged(), "2026-11-16 12:10")
+    assert given.said(mark) == ["set answer/2", "set draft/2"]
+    assert given.one("answer", 2).starts_at == at("2026-11-16 10:00")
+
+
+def test_what_counts_from_the_receipt_is_reopened_from_it_though_the_triage_counts_for_the_rest() -> None:
+    given = by_triage("kursky").event(h.dismissed(), "2026-11-16 09:20")
+    mark = given.mark()
+    given.event(h.reopened(), "2026-11-16 12:00")
+    assert given.said(mark) == ["set answer/2", "set draft/2"]
+    assert given.one("answer", 2).starts_at == at("2026-11-16 09:00")
+    assert "отсчёт от события: поступление сообщения" in given.one("answer", 2).explanation
+    assert not any("от первого рассмотрения" in line for line in given.one("answer", 2).explanation)
+    assert given.event(h.triaged(), "2026-11-16 12:10").said(mark + 2) == []

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
+from typing import Any
 
 from schemas.ids import period_id
 from services.runtime.partitioner import partition_of
-from services.sla import periods
 from services.sla.decider import Sla
 from services.sla.state import PERIOD, Subject
 from tests.unit.sla import happenings as h
 from tests.unit.sla.given import World, at
+from tests.unit.sla.law import act_of, amended, file_of
 
 
 def quiet(region: str, reached: str) -> World:
@@ -112,11 +111,60 @@ def test_a_summary_that_waits_for_a_year_is_set_when_it_comes() -> None:
     assert given.reached("2027-01-01 00:01").said() == ["pending summary/1"]
 
 
-def test_periods_end_at_the_authoritys_midnight() -> None:
-    zone = ZoneInfo("Asia/Irkutsk")
-    assert periods.ends_at("2026-Q4", zone) == at("2027-01-01 00:00+08:00")
-    assert periods.ends_at("2026-02", zone) == at("2026-03-01 00:00+08:00")
-    after, until = datetime(2026, 11, 30, 15, 59, tzinfo=UTC), datetime(2026, 12, 31, 16, 0, tzinfo=UTC)
-    assert list(periods.ended("month", zone, after, until)) == ["2026-11", "2026-12"]
-    assert list(periods.ended("quarter", zone, after, until)) == ["2026-Q4"]
-    assert list(periods.ended("month", zone, until, until)) == []
+SECOND = "second-2027-1"
+
+
+def followed(given: World, **changes: Any) -> World:
+    """The world after amendments of December: from the first of January on, the region's act with these changes."""
+    data = act_of(given.region, **changes) | {"id": SECOND}
+    first, december = file_of(given.region), at("2026-12-10 10:00")
+    both = file_of(
+        given.region, regulations=[*first["regulations"], {"id": SECOND, "from": "2027-01-01", "stated": True}]
+    )
+    given.amend(amended(given.law + 1, "act", data), december)
+    given.amend(amended(given.law + 1, "authority", both), december)
+    given.told.clear()
+    return given
+
+
+def kursky_then_a_quarterly_act() -> World:
+    summary = act_of("kursky")["summary"] | {"period": "quarter", "due_day": 20}
+    given = World("kursky", (2026, 2027)).reached("2026-12-01 00:01")
+    return followed(given, summary=summary)
+
+
+def begun(given: World) -> list[tuple[str, str, str]]:
+    """The period, the act and the due instant of everything that was set."""
+    told = [one.data for one in given.told if one.type == "otklik.deadline.set.v1"]
+    given.told.clear()
+    return [(data["about"]["period"], data["regulation"], data["due_at"]) for data in told]
+
+
+def test_december_is_owed_by_its_own_act_when_another_begins_on_the_first_of_january() -> None:
+    given = kursky_then_a_quarterly_act().reached("2027-01-01 00:01")
+    assert begun(given) == [("2026-12", "kursky-2023-18", "2027-01-11T00:00:00+03:00")]
+    given.reached("2027-04-01 00:01")
+    assert begun(given) == [("2027-Q1", SECOND, "2027-04-20T18:00:00+03:00")]
+
+
+def test_the_summary_of_december_moves_with_the_calendar_by_its_own_act() -> None:
+    given = kursky_then_a_quarterly_act().reached("2027-01-01 00:01")
+    day = {"date": "2027-01-06", "kind": "working", "basis": "указ"}
+    given.amend(amended(given.law + 1, "calendar_day", day), at("2027-01-02 10:00"))
+    moved = given.told[-1]
+    assert (moved.type, moved.data["due_at"]) == ("otklik.deadline.moved.v1", "2027-01-06T18:00:00+03:00")
+    assert "kursky-2023-18" in moved.data["explanation"][0]
+
+
+def test_the_committee_has_the_days_of_the_periods_act_whenever_the_report_is_sent() -> None:
+    rules = act_of("buryatia")["rules"]
+    given = World("buryatia", (2026, 2027)).reached("2026-12-01 00:01+08:00")
+    followed(given, rules=rules | {"summary_review": rules["summary_review"] | {"term": "P5D"}})
+    given.reached("2027-01-01 00:01+08:00")
+    subject = period_id("buryatia", "summary", "2026-Q4")
+    given.event(h.summary("sent-for-agreement", "2026-Q4"), "2027-01-11 12:00+08:00", subject)
+    review = given.last("set", "summary_review")
+    assert (review.data["due_at"], review.data["regulation"]) == ("2027-01-13T18:00:00+08:00", "buryatia-2022-288")
+    day = {"date": "2027-01-12", "kind": "off", "basis": "указ", "shortens_eve": False}
+    given.amend(amended(given.law + 1, "calendar_day", day), at("2027-01-11 13:00+08:00"))
+    assert given.last("moved", "summary_review").data["due_at"] == "2027-01-14T18:00:00+08:00"
