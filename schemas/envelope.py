@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import AliasChoices, AwareDatetime, BaseModel, ConfigDict, Field
 
 from schemas.as_bytes import as_bytes
+from schemas.roles import READERS
 
 CONTENT_TYPE = b"application/cloudevents+json"
 """Value of the Kafka header `content-type` of every envelope."""
-
-
-READERS = frozenset({"coordinator", "deputy", "head", "committee", "auditor"})
-"""Roles that read every message of their authorities (contract, "Roles"). An executor reads what was assigned to its agency;
-a monitor and an operator read none."""
 
 
 class Actor(BaseModel):
@@ -61,9 +56,6 @@ class Envelope(BaseModel):
     def from_bytes(cls, value: bytes) -> Envelope:
         """Decode; raises `pydantic.ValidationError` on anything that is not a CloudEvent of ours."""
         return cls.model_validate_json(value)
-
-    def at(self) -> datetime:
-        return self.time
 
 
 class Received(BaseModel):

@@ -12,7 +12,6 @@ from typing import NamedTuple, Protocol
 
 from services.runtime.feed import Feed
 
-MAX_RECORD_BYTES_IN = 1024 * 1024
 MAX_RECORD_BYTES_OUT = 4 * 1024 * 1024
 """What brokers and clients take: a record that came in may grow on its way out."""
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from regulations.directory import Directory
 from regulations.model import Act
+from schemas import roles
 from schemas.commands import Data
 from schemas.envelope import Actor
 from schemas.outcomes import Fault, Problem, problem
@@ -71,8 +72,7 @@ def invalid_all(faults: Iterable[Fault], detail: str = "Данные не год
 def role(actor: Actor, data: type[Data]) -> None:
     """403 unless one of the actor's roles may give that command. Told before anything of the message is."""
     if data.roles.isdisjoint(actor.roles):
-        wanted = ", ".join(sorted(data.roles))
-        raise wrong_role(f"Команду «{data.type}» подаёт: {wanted}.")
+        raise wrong_role(f"Команду «{data.type}» подаёт: {roles.in_words(data.roles)}.")
 
 
 def may_see(message: Message, actor: Actor) -> bool:

@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from schemas.commands import COMMANDS
 from schemas.ids import period_id
+from schemas.roles import ROLES
 from services.cli.openapi import documents
-from services.runtime.tokens import LOCAL_AUDIENCE, LOCAL_ISSUER, ROLES, Claims, load_local_key, local_token
+from services.runtime.tokens import LOCAL_AUDIENCE, LOCAL_ISSUER, Claims, load_local_key, local_token
 from tests.e2e.installation import Client, Installation
 from tests.unit.workflow.test_commands import EXAMPLES
 

@@ -13,12 +13,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.routing import APIRoute
 
-from schemas.envelope import READERS, Actor
+from schemas.envelope import Actor
+from schemas.roles import READERS, ROLES
 from services.reporting.context import Context
 from services.reporting.pages import render
 from services.runtime import problems
 from services.runtime.problems import ProblemError
-from services.runtime.tokens import ROLES, Claims, Verifier, local_token
+from services.runtime.tokens import Claims, Verifier, local_token
 
 COOKIE = "otklik_session"
 TTL = timedelta(hours=12)

@@ -19,7 +19,7 @@ def kind_of(envelope: Envelope) -> Kind:
     """Raises UnknownEvent on a type that this version does not know."""
     kind = TYPES.get(envelope.type)
     if kind is None or envelope.subject is None:
-        raise UnknownEvent(f"{envelope.type} is not an event of a deadline that this version knows")
+        raise UnknownEvent(f"тип события {envelope.type} этой версии неизвестен")
     return kind
 
 

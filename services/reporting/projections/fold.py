@@ -95,7 +95,7 @@ def _fold_event(one: Told, rows: Rows, latest: dict[str, Row]) -> None:
             "data": envelope.data,
         })  # fmt: skip
     elif envelope.type != events.Reached.type:
-        raise UnknownEvent(f"{envelope.type} is not an event that this version knows")
+        raise UnknownEvent(f"тип события {envelope.type} этой версии неизвестен")
 
 
 def _fold_deadline(one: Told, rows: Rows, known: Mapping[str, dict[str, Any]]) -> None:

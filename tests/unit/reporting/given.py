@@ -85,7 +85,7 @@ class Log:
     def shipped_law(self, authority: str) -> None:
         """The law of an authority as its files say it."""
         files = load()
-        found = differences(None, files.authorities[authority], files.acts_of(authority), library_years())
+        found = differences(None, files.authorities[authority], files.acts, library_years())
         for number, amendment in enumerate(found, start=1):
             self.amended(authority, number, amendment.kind, amendment.data, at("01.10 09:00"))
 
