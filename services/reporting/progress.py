@@ -47,9 +47,10 @@ class Progress:
         events = [TopicPartition(topics.EVENTS, number) for number in range(self._partitions)]
         deadlines = [TopicPartition(topics.DEADLINES, number) for number in range(self._partitions)]
         before = await _standing(self._engine)
-        # Sla next, then the ends: what it had said by then is what must have been folded after that.
+        # Sla next, then the ends: what it had said by then is what must have been folded after that. Its offset may be told
+        # before its words can be read, so the ends are those of all that was written.
         read = await asyncio.gather(*(self._log.committed(SLA, place) for place in events))
-        ends = await self._log.ends(deadlines)
+        ends = await self._log.written(deadlines)
         after = await _standing(self._engine)
         instants: list[datetime] = []
         for number, offset in enumerate(read):

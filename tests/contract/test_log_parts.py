@@ -230,6 +230,7 @@ async def test_reading_ends_behind_markers_and_aborted_records(rig: Rig) -> None
     rig.faults.arm("commit.appended", Crash())
     with pytest.raises(Crash):
         await dying.commit([Outgoing("events", b"a", b"aborted", {}, 0)], None)
+    assert ((await rig.log.inner.ends([place]))[place], (await rig.log.inner.written([place]))[place]) == (2, 3)
     await dying.close()
     heir = await rig.log.inner.session("counter", TopicPartition("inbox", 0))
     end = (await rig.log.inner.ends([place]))[place]
