@@ -1,10 +1,4 @@
-"""`python -m deploy …`: secrets, topics, users, quotas and rights of a production cluster.
-
-python -m deploy secrets      passwords and certificates that are not there yet, into --secrets
-python -m deploy show         what is to stand on the cluster, as lines for Kafka's own tools
-python -m deploy check        compare the cluster's rights with it; exit code 1 when they differ
-python -m deploy apply        make topics, users, quotas and rights as they have to be
-"""
+"""`python -m deploy …`: secrets, topics, users, quotas and rights of a production cluster; `--help` tells the commands."""
 
 from __future__ import annotations
 
@@ -36,6 +30,14 @@ from schemas import topics
 from services.runtime.kafka_admin import Unsuitable, administering, ensure_topics
 from services.runtime.kafka_client import KafkaSettings
 from services.runtime.log import LogError
+
+DESCRIPTION = """Пароли, темы, пользователи, ограничения скорости и права кластера.
+
+secrets   создать пароли и сертификаты, которых ещё нет, в каталоге --secrets
+show      напечатать, что должно стоять в кластере, строками для инструментов Kafka
+check     сравнить с этим права кластера; код выхода 1, если они различаются
+apply     сделать темы, пользователей, ограничения и права такими, как нужно
+"""
 
 
 class PartnersFile(Partners):
@@ -110,7 +112,7 @@ async def _apply(arguments: argparse.Namespace, plan: Plan, secrets: Secrets) ->
 
 def _parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m deploy", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m deploy", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("what", choices=("secrets", "show", "check", "apply"))
     parser.add_argument("--prefix", default="otklik", help="начало имён тем, групп и пользователей")

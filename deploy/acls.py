@@ -88,7 +88,8 @@ class Partners(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class _Doors:
-    """The rights of one of our services. Names are without the prefix; `…_each` begin the names of many topics."""
+    """The rights of one of our services. Names are without the prefix; `…_each` begin the names of many topics. `watches`:
+    services whose progress it asks for."""
 
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
@@ -97,6 +98,7 @@ class _Doors:
     makes_each: tuple[str, ...] = ()
     transactional: bool = True
     amends: bool = False
+    watches: tuple[str, ...] = ()
 
 
 _COMMANDS = topics.commands("", "").partition(".")[0] + "."
@@ -120,9 +122,10 @@ SERVICES: Mapping[str, _Doors] = {
         writes=(topics.INBOX, topics.DEADLINES, topics.DEAD_LETTERS),
         writes_each=(_ASSIGNMENTS,),
     ),
-    # Its positions stand in PostgreSQL beside its rows, so it has no transaction in Kafka.
+    # Its positions stand in PostgreSQL beside its rows, so it has no transaction in Kafka. What it tells of an instant is
+    # final when sla has come so far.
     "reporting": _Doors(
-        reads=(topics.EVENTS, topics.DEADLINES), writes=(topics.DEAD_LETTERS,), transactional=False
+        reads=(topics.EVENTS, topics.DEADLINES), writes=(topics.DEAD_LETTERS,), transactional=False, watches=("sla",)
     ),
 }  # fmt: skip
 
@@ -196,6 +199,8 @@ def _of_service(prefix: str, service: str, doors: _Doors) -> Iterator[Acl]:
     name = f"{prefix}-{service}"
     yield Acl(user, Resource.GROUP, Pattern.LITERAL, name, Operation.READ)
     yield Acl(user, Resource.GROUP, Pattern.PREFIXED, f"{name}-", Operation.READ)
+    for other in doors.watches:
+        yield Acl(user, Resource.GROUP, Pattern.LITERAL, f"{prefix}-{other}", Operation.DESCRIBE)
     if doors.transactional:
         yield Acl(user, Resource.TRANSACTIONAL_ID, Pattern.PREFIXED, f"{name}-", Operation.WRITE)
     if doors.amends:

@@ -217,13 +217,8 @@ class Directory(BaseModel):
         head = self.agencies[agency_id].head if act.shortcomings.agency_head else None
         return tuple(dict.fromkeys(post for post in (*named, head) if post))
 
-    @property
-    def calendar_amendments(self) -> tuple[int, ...]:
-        """The numbers of the amendments that shaped hours and calendar."""
-        return tuple(sorted(set(self.shaped.values())))
-
     def calendar_amendments_of(self, first: date, last: date) -> tuple[int, ...]:
-        """Those of them that shaped the local days from `first` to `last`."""
+        """The numbers of the amendments that shaped hours and calendar of the local days from `first` to `last`."""
         years = {f"year/{year}" for year in range(first.year, last.year + 1)}
 
         def touches(piece: str) -> bool:

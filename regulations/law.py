@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from uuid import uuid5
 
 from regulations.authority import Authority
 from regulations.canonical import as_data, content_hash
-from regulations.directory import amended, evolve
 from regulations.in_force import Directory
 from regulations.model import Act
 from regulations.working_time.calendar_year import CalendarYear
@@ -41,17 +39,6 @@ def amendment_id(directory: Directory | None, authority: str, position: int, ame
     number = directory.number if directory else 0
     name = f"{authority}/{number}/{position}/{amendment.kind}/{content_hash(amendment.data)}"
     return str(uuid5(NAMESPACE, name))
-
-
-def applied(
-    directory: Directory | None, authority: str, amendments: Iterable[Amendment], time: datetime
-) -> Directory | None:
-    """The directory after amendments that have no faults, as a partition folds them; for tests, tools and `calculate`."""
-    start = directory
-    for position, amendment in enumerate(amendments):
-        identity = amendment_id(start, authority, position, amendment)
-        directory = evolve(directory, authority, amended(directory, identity, amendment), time)
-    return directory
 
 
 def _years(directory: Directory, years: Iterable[CalendarYear]) -> Iterable[Amendment]:

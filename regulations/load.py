@@ -63,10 +63,6 @@ class LawFiles:
     authorities: Mapping[str, Authority]
     years: tuple[CalendarYear, ...] = ()
 
-    def acts_of(self, authority: str) -> dict[str, Act]:
-        """The acts that an authority's file names. KeyError: no such authority."""
-        return {entry.id: self.acts[entry.id] for entry in self.authorities[authority].regulations}
-
     def years_over(self, library: Iterable[CalendarYear]) -> tuple[CalendarYear, ...]:
         """The library's years, and those of the files in their stead: a file is somebody's deliberate word."""
         return tuple({year.year: year for year in (*library, *self.years)}.values())
@@ -99,11 +95,6 @@ def load(*folders: Path) -> LawFiles:
         raise WrongLaw(reading.faults)
     whole = tuple(year.whole() for year in years.values())
     return LawFiles(acts=acts, authorities=authorities, years=whole)
-
-
-def load_acts(*folders: Path) -> Mapping[str, Act]:
-    """The acts alone, by id; raises `WrongLaw` like `load`."""
-    return load(*folders).acts
 
 
 def _disagreements(authority: Authority, acts: Mapping[str, Act | None]) -> list[Wrong]:

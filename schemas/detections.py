@@ -88,9 +88,3 @@ class InboxDetection(BaseModel):
     detected_by: str | None = None
     reply_to: Reference | None = None
     change: Literal["new", "edited", "removed"] = "new"
-
-    @classmethod
-    def of(cls, detection: Detection) -> InboxDetection:
-        fields = detection.model_dump(exclude={"detection_id", "author", "text", "attachments"})
-        post = Post(author=detection.author, text=detection.text, attachments=detection.attachments)
-        return cls.model_validate(fields | {"post": post})

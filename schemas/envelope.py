@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import AliasChoices, AwareDatetime, BaseModel, ConfigDict, Field
 
 from schemas.as_bytes import as_bytes
+from schemas.roles import READERS
 
 CONTENT_TYPE = b"application/cloudevents+json"
 """Value of the Kafka header `content-type` of every envelope."""
@@ -27,6 +27,11 @@ class Actor(BaseModel):
     roles: tuple[str, ...] = ()
     authorities: tuple[str, ...] = ()
     agency: str | None = None
+
+    @property
+    def reads_all(self) -> bool:
+        """Whether one of the roles reads every message of `authorities`."""
+        return not READERS.isdisjoint(self.roles)
 
 
 class Envelope(BaseModel):
@@ -56,9 +61,6 @@ class Envelope(BaseModel):
     def from_bytes(cls, value: bytes) -> Envelope:
         """Decode; raises `pydantic.ValidationError` on anything that is not a CloudEvent of ours."""
         return cls.model_validate_json(value)
-
-    def at(self) -> datetime:
-        return self.time
 
 
 class Received(BaseModel):

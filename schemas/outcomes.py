@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -60,9 +60,6 @@ class Refused(BaseModel):
     command: str
     problem: Problem
     repeated: bool = False
-
-
-Status = Literal["pending", "accepted", "refused"]
 
 
 def problem(slug: str, title: str, status: int, detail: str, **more: Any) -> Problem:

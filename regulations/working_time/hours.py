@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from regulations.working_time.errors import BadHours
-from regulations.working_time.segment import LocalSegment, minutes_of, read_minute, write_minute
+from regulations.working_time.segment import LocalSegment, read_minute, write_minute
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -121,11 +121,6 @@ class Hours(BaseModel):
             for weekday in set(entry.weekdays):
                 days[weekday].extend(entry.segments)
         return tuple(tuple(sorted(segments)) for segments in days)
-
-    @property
-    def minutes_a_week(self) -> int:
-        """Working minutes of an ordinary week."""
-        return sum(minutes_of(segments) for segments in self.week())
 
 
 # The default shipped for all five authorities (regulations.md, "Working calendar"), and the week of the norm.

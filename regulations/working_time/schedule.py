@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from regulations.working_time.calendar_year import Kind
 from regulations.working_time.errors import BadHours, NoWorkingTime
 from regulations.working_time.hours import DayHours, Hours
-from regulations.working_time.instants import ONE_DAY, ZERO, in_zone, instant, wall_clock_reaches
+from regulations.working_time.instants import ONE_DAY, ZERO, instant, wall_clock_reaches
 from regulations.working_time.production_calendar import Calendar, Ruling
 from regulations.working_time.segment import MINUTES_A_DAY, LocalSegment, Segment, minutes_of, resize
 from regulations.working_time.year_table import YearTable
@@ -65,10 +65,6 @@ class Schedule:
         if known is None:
             known = self._days[day] = self._work_out(day)
         return known
-
-    def day_at(self, at: datetime) -> Day:
-        """Return the local day of an instant."""
-        return self.day(in_zone(at, self.zone).date())
 
     def bounds(self, day: date) -> Segment:
         """Return the local day from midnight to midnight (23, 24 or 25 hours where the clocks change)."""

@@ -79,16 +79,6 @@ class WorkingTime:
         spent = self._position(to_at)[1] - self._position(from_at)[1]
         return sum((self.schedule.table(year).total for year in range(first_year, last_year)), spent)
 
-    def next_working_instant(self, at: datetime) -> datetime:
-        """Return the instant itself if it is working time, else the next opening."""
-        table, year = self._table_of(at), self._year_of(at)
-        since = at - EPOCH
-        number = bisect_right(table.closes, since)
-        while number == len(table.opens):
-            year += 1
-            table, number = self.schedule.table(year), 0
-        return table.at(number, max(ZERO, since - table.opens[number]))
-
     def add_working_days(self, start_at: datetime, days: int) -> datetime:
         """Return the end of working hours of the nth working day after the local day of the start (reading 5).
 

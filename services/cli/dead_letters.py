@@ -57,10 +57,15 @@ def list_(
     async def work(settings: Settings, log: KafkaLog) -> list[Letter]:
         return await letters(log)
 
-    with told():
-        found = [
-            one for one in _run(work) if (everything or one.note is None) and (reason is None or one.reason == reason)
-        ]
+    with told() as console:
+        there = _run(work)
+        found = [one for one in there if (everything or one.note is None) and (reason is None or one.reason == reason)]
+        reasons = sorted({one.reason for one in there})
+        if reason is not None and reasons and reason not in reasons:
+            console.print(
+                escape(f"писем с причиной {reason} нет; есть: {', '.join(reasons)}"), highlight=False, soft_wrap=True
+            )
+            return
         if as_json:
             for one in found:
                 print(json.dumps(_head(one), ensure_ascii=False))

@@ -81,7 +81,7 @@ async def apply(settings: Settings, log: KafkaLog, clock: Clock, files: LawFiles
             values.append(_value(known.get(authority.id), authority.id, position, amendment, clock.now()))
     agencies = [(one.id, agency) for one in files.authorities.values() for agency in one.agencies]
     agencies += [(one.id, agency) for one in known.values() if one.in_force for agency in one.agencies]
-    await installation.ensure_agencies(settings, dict.fromkeys(agencies))
+    await installation.ensure(settings, [spec for one in dict.fromkeys(agencies) for spec in topics.of_agency(*one)])
     if values:
         await broadcast(log, topics.INBOX, values, clock=clock)
     return wanted

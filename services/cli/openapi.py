@@ -33,7 +33,11 @@ def _nobody() -> Never:
 
 def _reporting(settings: Settings) -> FastAPI:
     # An engine connects when it is first used, and here it never is.
-    return reporting.app_of(settings, create_engine(settings.postgres, "reporting", 1), always_ready)
+    return reporting.app_of(settings, create_engine(settings.postgres, "reporting", 1), always_ready, _never)
+
+
+async def _never() -> None:
+    """No instant is reached by an app that only tells its routes."""
 
 
 def documents(settings: Settings | None = None) -> dict[str, dict[str, Any]]:

@@ -9,10 +9,11 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
+from schemas.roles import ROLES
 from services.cli.telling import Refused, told
 from services.runtime.problems import ProblemError
 from services.runtime.settings import Settings, SettingsError, load_settings
-from services.runtime.tokens import ROLES, Claims, local_token
+from services.runtime.tokens import Claims, local_token
 
 HOURS = 12
 WORDS = {

@@ -10,7 +10,8 @@ from services.intake.store import SCHEMA, AuthorityStore
 from services.intake.topic import admitted
 from services.runtime import opening, process
 from services.runtime.database import DatabaseProbe
-from services.runtime.http import Check, health_of, serve
+from services.runtime.health import Check
+from services.runtime.http import health_of, serve
 from services.runtime.relay import Relay
 from services.runtime.settings import Settings
 

@@ -14,10 +14,12 @@ from schemas.detections import Detection
 from schemas.envelope import CONTENT_TYPE, Actor, Envelope, schema_of
 from schemas.ids import random_id
 from schemas.inbox import DETECTION
-from schemas.outcomes import Fault
+from schemas.outcomes import Fault, problem
+from schemas.roles import in_words
 from services.runtime import problems
 from services.runtime.gate import Appending, unstorable
 from services.runtime.log import Outgoing
+from services.runtime.problems import ProblemError
 
 SETTLING_SECONDS = 2.0
 UNKNOWN_SECONDS = 10.0
@@ -30,7 +32,8 @@ def admit(detection: Detection, actor: Actor, ages: Mapping[str, timedelta], now
     """Whether this actor may say this now. Raises ProblemError: 403 no monitor, 404 not his authority or not in force,
     422 when it was detected longer ago than the authority allows (`ages`)."""
     if "monitor" not in actor.roles:
-        raise problems.forbidden("Выявленные сообщения передаёт система мониторинга: нужна роль monitor.")
+        needed = f"нужна роль: {in_words(['monitor'])}"
+        raise problems.forbidden(f"Выявленные сообщения передаёт система мониторинга: {needed}.")
     oldest = ages.get(detection.authority) if detection.authority in actor.authorities else None
     if oldest is None:
         raise problems.not_found("Такого органа власти нет или он вам не доступен.")
@@ -40,7 +43,8 @@ def admit(detection: Detection, actor: Actor, ages: Mapping[str, timedelta], now
             f"Сообщение выявлено больше чем {hours} ч назад. Передайте его с detected_at, равным текущему времени, "
             "а время самого поста — в posted_at."
         )
-        raise problems.too_old(Fault(pointer="/detected_at", detail=f"не раньше чем за {hours} ч до приёма"), detail)
+        fault = Fault(pointer="/detected_at", detail=f"не раньше чем за {hours} ч до приёма")
+        raise ProblemError(problem("detection-too-old", "Слишком давно", 422, detail, errors=(fault,)))
 
 
 _OF_THE_PERSON = {"author", "text", "attachments"}

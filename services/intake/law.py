@@ -14,7 +14,7 @@ from schemas import topics
 from schemas.envelope import Envelope
 from schemas.events import Amended
 from services.intake.store import AuthorityStore
-from services.runtime.http import Check
+from services.runtime.health import Check
 from services.runtime.log import Log, LogError, OutOfRange, Record, TopicPartition
 from services.runtime.store import StoreError
 
@@ -87,7 +87,7 @@ class AuthoritiesInForce:
             try:
                 await self._follow()
             except OutOfRange as error:
-                raise LogError(f"events are kept for ever, and yet {error}") from error
+                raise LogError(f"тема events хранится вечно, и всё же {error}") from error
             except (LogError, StoreError) as error:
                 self._failing = str(error)
                 _log.warning("following the law", error=str(error))

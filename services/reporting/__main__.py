@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from services.reporting.api import app_of
 from services.reporting.progress import Progress
 from services.reporting.projection import Reporting
@@ -17,8 +15,6 @@ from services.runtime.settings import Settings
 from services.runtime.store import StoreError
 from services.runtime.transaction import Limits
 
-REACHED_S = 5.0
-
 
 def health_by(runner: ProjectionRunner, progress: Progress, database: DatabaseProbe) -> Health:
     """The runner's readiness; `reached` is that of both topics, over all partitions and replicas."""
@@ -29,9 +25,8 @@ def health_by(runner: ProjectionRunner, progress: Progress, database: DatabasePr
         if not (ready.checks["kafka"].ok and ready.checks["postgres"].ok):
             return ready
         try:
-            async with asyncio.timeout(REACHED_S):
-                return ready.model_copy(update={"reached": await progress.reached()})
-        except (LogError, StoreError, TimeoutError):
+            return ready.model_copy(update={"reached": await progress.reached()})
+        except (LogError, StoreError):
             # Which of the two does not answer any more, the checks tell in a moment.
             return ready.model_copy(update={"reached": None})
 
@@ -44,7 +39,7 @@ async def run(settings: Settings, port: int) -> None:
         runner = ProjectionRunner(Reporting(), log, engine, limits=Limits(batch_max=settings.batch_max))
         runner.health.lag_limit = settings.lag_limit
         progress = Progress(log, engine, settings.partitions)
-        app = app_of(settings, engine, health_by(runner, progress, DatabaseProbe(engine)))
+        app = app_of(settings, engine, health_by(runner, progress, DatabaseProbe(engine)), progress.reached)
         await process.first_to_end(
             process.stopped_in_order(runner.run(), runner.stop),
             serve(app, settings, port),

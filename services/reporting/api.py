@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -24,7 +24,7 @@ from services.reporting.pages import routes, session
 from services.reporting.parameters import bound, instant
 from services.reporting.reports import register
 from services.reporting.reports.register import Wanted
-from services.reporting.store import reached_by_all, undecided_until
+from services.reporting.store import undecided_until
 from services.runtime import problems
 from services.runtime.http import After, CurrentActor, Health, create_app
 from services.runtime.settings import Settings
@@ -56,12 +56,13 @@ def app_of(
     settings: Settings,
     engine: AsyncEngine,
     health: Health,
+    reached: Callable[[], Awaitable[datetime | None]],
     *,
     verifier: Verifier | None = None,
-    context: Context | None = None,
+    clock: Callable[[], datetime] = now,
 ) -> FastAPI:
-    """The whole app."""
-    known = context or Context(settings, engine, now, now)
+    """The whole app. `reached`, `clock`: of its `Context`."""
+    known = Context(settings, engine, clock, now, reached)
     app = create_app(
         "reporting",
         settings,
@@ -129,16 +130,15 @@ async def _zone(context: Context, seen: Sight) -> str | None:
 
 
 async def _require_reached(context: Context, wanted: Wanted) -> None:
-    """409 for an instant that is not over yet: what is told of it today could be another thing tomorrow."""
+    """409 for an instant that is not over yet: what is told of it today could be another thing tomorrow. Only here the log
+    is asked, so 503 while Kafka does not answer."""
     if wanted.as_of is None:
         return
+    reached = await context.reached()
+    if reached is None or reached < wanted.as_of:
+        stands = "пока ни одного общего момента" if reached is None else f"всё учтено до {reached.isoformat()}"
+        raise problems.conflict("not-reached", f"Реестр на этот момент ещё не окончателен: {stands}.")
     async with context.engine.connect() as connection:
-        reached = await reached_by_all(connection, context.settings.partitions)
-        if reached is None or reached < wanted.as_of:
-            stands = (
-                "пока ни одного общего момента" if reached is None else f"все партиции дошли до {reached.isoformat()}"
-            )
-            raise problems.conflict("not-reached", f"Реестр на этот момент ещё не окончателен: {stands}.")
         if await undecided_until(connection, wanted.sight.authorities, wanted.as_of):
             raise problems.conflict("not-reached", "Реестр на этот момент ещё не окончателен: сроки досчитываются.")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,12 +17,14 @@ from services.runtime.settings import Settings
 @dataclass(frozen=True, slots=True)
 class Context:
     """`clock`: the present as reports know it; `wall`: the machine's time, by which tokens live. Both aware, and the same but
-    in tests; asked for only where people look at a running installation."""
+    in tests; asked for only where people look at a running installation. `reached`: the instant up to which all is told;
+    None before there is one."""
 
     settings: Settings
     engine: AsyncEngine
     clock: Callable[[], datetime]
     wall: Callable[[], datetime]
+    reached: Callable[[], Awaitable[datetime | None]]
     laws: Laws = field(default_factory=Laws)
 
     @asynccontextmanager

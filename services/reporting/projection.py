@@ -44,7 +44,7 @@ def _told(record: Record) -> Told:
     except ValidationError as error:
         place = f"{record.topic}/{record.partition}/{record.offset}"
         # The fault's input is not repeated: it may hold what a citizen wrote.
-        raise UnknownEvent(f"{place}: not an envelope ({error.error_count()} faults)") from None
+        raise UnknownEvent(f"{place}: не CloudEvent (ошибок: {error.error_count()})") from None
     return Told(record.topic, record.partition, record.offset, envelope, _stated(record.headers.get(AT)))
 
 

@@ -127,25 +127,6 @@ async def wipe(connection: AsyncConnection, partition: int) -> None:
         await connection.execute(delete(table).where(table.c.partition == partition))
 
 
-async def reached_by_all(connection: AsyncConnection, partitions: int) -> datetime | None:
-    """The instant that every partition of `events`, and sla on each as far as it tells, has reached; None before that."""
-    table = tables.reached
-    events = table.c.topic == "events"
-    told = (
-        await connection.execute(
-            select(
-                func.count().filter(events),
-                func.min(table.c.event_at).filter(events),
-                func.min(table.c.reached_at).filter(table.c.topic == "deadlines"),
-            )
-        )
-    ).one()
-    if told[0] < partitions or told[1] is None:
-        return None
-    reached: datetime = told[1] if told[2] is None else min(told[1], told[2])
-    return reached
-
-
 async def latest_instant(connection: AsyncConnection) -> datetime | None:
     """The latest instant that any partition has told of."""
     table = tables.reached
@@ -154,11 +135,12 @@ async def latest_instant(connection: AsyncConnection) -> datetime | None:
 
 
 async def undecided_until(connection: AsyncConnection, authorities: Sequence[str], at: datetime) -> bool:
-    """Whether a duty was due before `at` of which sla has not said yet that it was met or breached."""
+    """Whether a duty is due by `at` of which sla has not said yet that it was met or breached. At the very instant too: a
+    breach bears it, and is told later."""
     table = tables.deadlines
     found = await connection.execute(
         select(table.c.deadline_id)
-        .where(table.c.authority.in_(authorities), table.c.state == "open", table.c.due_at < at, ~table.c.window)
+        .where(table.c.authority.in_(authorities), table.c.state == "open", table.c.due_at <= at, ~table.c.window)
         .limit(1)
     )
     return found.first() is not None

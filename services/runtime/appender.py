@@ -74,7 +74,7 @@ class Appender:
             await asyncio.wait_for(self._drained(), seconds)
         if self._task is not None:
             await end_task(self._task)
-        self._fail_queued(LogError("the appender has stopped"))
+        self._fail_queued(LogError("запись остановлена"))
         await self._drop_writer()
 
     async def _drained(self) -> None:
@@ -131,7 +131,7 @@ class Appender:
             except LogError as error:
                 results = [error] * len(outgoing)
             except BaseException:
-                self._fail(group, LogError("the appender was stopped: unknown whether it was stored"))
+                self._fail(group, LogError("запись остановлена: неизвестно, сделано ли"))
                 raise
             failed = next((result for result in results if isinstance(result, LogError)), None)
             self._tell(group, results)

@@ -84,7 +84,7 @@ async def catch_up(
     states = States(decider, store, partition, held, quarantined)
     await states.open()
     if decider.remembers_source and offsets[source] < beginnings[source]:
-        raise PartitionStopped(f"{source}/{partition} begins at {beginnings[source]}: facts before that are lost")
+        raise PartitionStopped(f"{source}/{partition} начинается с {beginnings[source]}: факты до этого места утрачены")
     folder = Folder(
         decider, log, store, states, quarantined, partition, owner, place, identity[source], parts.code_version
     )
@@ -120,10 +120,10 @@ def _checked(place: Place, source: str, partition: int, beginning: int, end: int
     """Refuse to go on where records would be skipped unseen."""
     resume = place.offsets[source]
     if resume < beginning:
-        why = "was not read in time" if told else "no offset tells how much of it was read"
-        raise PartitionStopped(f"{source}/{partition}: what lies before {beginning} is gone, and {why}")
+        why = "не прочитано вовремя" if told else "сколько из этого прочитано, неизвестно"
+        raise PartitionStopped(f"{source}/{partition}: что стояло до {beginning}, уже удалено, и {why}")
     if resume > end:
-        raise LogError(f"{source}/{partition} ends at {end}, before what was consumed ({resume})")
+        raise LogError(f"{source}/{partition} кончается на {end}, раньше прочитанного ({resume})")
     return place
 
 

@@ -85,7 +85,7 @@ async def wait_for_database(engine: AsyncEngine, seconds: float = 60.0) -> None:
                 await connection.execute(text("SELECT 1"))
         except (SQLAlchemyError, OSError, TimeoutError) as error:
             if loop.time() + delay > deadline:
-                raise StoreError(f"PostgreSQL does not answer: {error}") from error
+                raise StoreError(f"PostgreSQL не отвечает: {error}") from error
             logger.info("waiting for PostgreSQL: %s", type(error).__name__)
             await asyncio.sleep(delay)
             delay = min(2 * delay, LAST_RETRY_S)

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from schemas.envelope import Envelope
 from services.runtime.headers import CUT, DETAIL, FIRST_APPENDED_AT, MORE, ORIGIN, OURS, REASON, detail_header
 from services.runtime.log import MAX_RECORD_BYTES_OUT, Outgoing, Record
+from services.runtime.problems import words_of
 
 TOPIC = "dead-letters"
 
@@ -44,19 +45,11 @@ def described(error: BaseException) -> str:
     they are; what others raise may quote a citizen's text, so of these only the place is told."""
     kind = type(error)
     if isinstance(error, ValidationError):
-        return f"{kind.__name__}: {faults_told(error)}"
+        return f"{kind.__name__}: {words_of(error)}"
     if kind.__module__.startswith(_OURS) or isinstance(error, OSError | TimeoutError):
         return f"{kind.__name__}: {error}"
     frames = traceback.extract_tb(error.__traceback__)
     return kind.__name__ + (f" in {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "")
-
-
-def faults_told(error: ValidationError) -> str:
-    """Where and how it does not fit, without repeating what it holds."""
-    return "; ".join(
-        f"/{'/'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
-        for fault in error.errors(include_url=False, include_input=False, include_context=False)[:20]
-    )
 
 
 def told_of(logger: logging.Logger, record: Record, envelope: Envelope | None, reason: str) -> None:

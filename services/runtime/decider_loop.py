@@ -53,19 +53,19 @@ class DeciderRunner(GroupRunner):
         """Unequal counts would send one message's records to different worlds."""
         counts = {topic: await self.log.partitions(topic) for topic in self.parts.topics}
         if len(set(counts.values())) != 1:
-            raise PartitionStopped(f"topics that must have one number of partitions differ: {counts}")
+            raise PartitionStopped(f"число партиций этих тем должно быть одно, а оно разное: {counts}")
 
     async def work(self, unit: str, leaving: asyncio.Event, health: PartitionHealth) -> None:
         member, number = self.member, int(unit)
         if member is None:
-            raise LogError("not a member of the group")
+            raise LogError("копия не состоит в группе")
         worker: PartitionWorker | None = None
         session = await self.log.session(self.service, TopicPartition(self.parts.decider.source, number))
         try:
             health.owner = self._owner()
             worker = await open_partition(self.parts, member, session, number, health.owner)
             if worker.feed is None:
-                raise LogError("nothing to read from")
+                raise LogError("читать неоткуда")
             health.state, health.detail = "running", ""
             limits = self.parts.limits
             while True:

@@ -12,10 +12,11 @@ from datetime import datetime
 from pydantic import BaseModel, ValidationError
 
 from schemas.envelope import CONTENT_TYPE, Envelope
-from services.runtime.dead_letters import FAILED, NOT_AN_EVENT, Problem, described, faults_told
+from services.runtime.dead_letters import FAILED, NOT_AN_EVENT, Problem, described
 from services.runtime.decider import Agenda, Decider, Due, Input, Output, Scope, UnknownEvent, Unreadable
 from services.runtime.headers import CONTENT_TYPE_HEADER, Cause, Cursor
 from services.runtime.log import MAX_RECORD_BYTES_OUT, Outgoing, Record
+from services.runtime.problems import words_of
 from services.runtime.states import Needs, PartitionStopped, States
 
 HEADER_ROOM = 16 * 1024
@@ -66,7 +67,7 @@ def check_text(texts: Iterable[str]) -> None:
     """Keys and items that PostgreSQL's text cannot hold would fail on every attempt to store them."""
     for text in texts:
         if "\x00" in text:
-            raise Unreadable("bad-key", f"{text!r} cannot be a key")
+            raise Unreadable("bad-key", f"{text!r} не может быть ключом")
 
 
 class Judge:
@@ -103,8 +104,8 @@ class Judge:
             envelope = Envelope.from_bytes(record.value or b"")
         except ValidationError as error:
             if decider.remembers_source:
-                raise PartitionStopped(f"{one.place()}, of our own log, is no CloudEvent") from error
-            one.problem = Problem(NOT_AN_EVENT, faults_told(error))
+                raise PartitionStopped(f"{one.place()} нашего же журнала: не CloudEvent") from error
+            one.problem = Problem(NOT_AN_EVENT, words_of(error))
             return one
         given = one.given = Input(envelope, at, record.partition, record.offset, record.headers)
         try:
@@ -171,7 +172,7 @@ class Judge:
         decider = self._decider
         value = output.envelope.to_bytes()
         if len(value) > MAX_RECORD_BYTES_OUT - HEADER_ROOM:
-            raise Unreadable("too-large", f"it would make a record of {len(value)} bytes on {output.topic}")
+            raise Unreadable("too-large", f"получилась бы запись в {len(value)} байт в теме {output.topic}")
         partition = self._partition if output.topic in self._shared else None
         headers = {CONTENT_TYPE_HEADER: CONTENT_TYPE}
         outgoing = Outgoing(output.topic, output.key.encode(), value, headers, partition, stamp=one.at)

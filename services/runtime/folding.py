@@ -202,7 +202,7 @@ class Folder:
                 parsed.append(Envelope.from_bytes(record.value or b""))
             except ValidationError as error:
                 place = f"{record.topic}/{record.partition}/{record.offset}"
-                raise PartitionStopped(f"{place}, of our own log, is no CloudEvent") from error
+                raise PartitionStopped(f"{place} нашего же журнала: не CloudEvent") from error
         keys: set[str] = set()
         for record, envelope in zip(records, parsed, strict=True):
             with suppress(Exception):  # What cannot tell its keys is told when its turn comes.
@@ -230,7 +230,7 @@ class Folder:
                 except Exception as error:
                     # Architecture.md, "Dead letters": a record of our own log that raises quarantines its message.
                     if key.startswith(WORLD):
-                        raise PartitionStopped(f"{place} concerns the whole partition: {described(error)}") from error
+                        raise PartitionStopped(f"{place} касается всей партиции: {described(error)}") from error
                     self._quarantined.add(key)
                     self._changes.quarantined.append(
                         Quarantined(key, record.topic, record.offset, FAILED, described(error), self._code_version)

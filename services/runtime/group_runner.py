@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from services.runtime import telemetry
 from services.runtime.dead_letters import described
 from services.runtime.feed import Feed
-from services.runtime.health import Health, PartitionHealth
+from services.runtime.health import JOINING, LEFT, MEMBER, Health, PartitionHealth
 from services.runtime.log import Fenced, Log, LogError, Member, Record, TopicPartition
 from services.runtime.states import PartitionStopped
 from services.runtime.store import OwnershipLost, StoreError
@@ -89,11 +89,11 @@ class GroupRunner(ABC):
                     await self.check()
                     self.member = self.log.member(self.service, self._topics, self._pattern)
                     # A group by pattern may have no topic yet, and then hands nothing out.
-                    self.health.member = "joining its group" if self._pattern is None else "running"
+                    self.health.member = JOINING if self._pattern is None else MEMBER
                     await self.member.run(self)
                     delay = FIRST_RETRY_S
                 except LogError as error:
-                    self.health.member = f"no member of its group: {error}"
+                    self.health.member = f"не в группе: {error}"
                     logger.warning("%s: %s", self.service, error)
                     await self._pause(delay, self._stopping)
                     delay = min(2 * delay, LAST_RETRY_S)
@@ -102,7 +102,7 @@ class GroupRunner(ABC):
             raise
         finally:
             if self._stopping.is_set():
-                self.health.member = "stopped"
+                self.health.member = LEFT
             await asyncio.gather(*(end_task(helper) for helper in helpers))
             await self.revoked(frozenset())
             telemetry.unwatch(self.health)
@@ -118,7 +118,7 @@ class GroupRunner(ABC):
 
     async def assigned(self, partitions: frozenset[TopicPartition]) -> None:
         await self.revoked(frozenset())
-        self.health.member = "running"
+        self.health.member = MEMBER
         if not self._stopping.is_set():
             self._units = dict(self.units(partitions))
             for unit in sorted(self._units):

@@ -6,6 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+STARTING, JOINING, MEMBER, LEFT = "запускается", "вступает в группу", "в группе", "остановлен"
+"""How a process stands to its group, in the words that an operator reads."""
+STATES = {"opening": "принимается", "running": "идёт", "waiting": "ждёт повтора", "stopped": "остановлена"}
+"""What an operator reads of a partition's state."""
+
 
 @dataclass(slots=True)
 class PartitionHealth:
@@ -39,10 +44,10 @@ class PartitionHealth:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line of `/readyz`."""
+    """One line of `/readyz`: a thing that readiness depends on. `detail` is for operators, in Russian."""
 
     ok: bool
-    detail: str
+    detail: str = ""
 
 
 @dataclass(slots=True)
@@ -51,7 +56,7 @@ class Health:
 
     monotonic: Callable[[], float]
     partitions: dict[str, PartitionHealth] = field(default_factory=dict)
-    member: str = "starting"
+    member: str = STARTING
     unreachable: str = ""
     lag_limit: int = 10_000
     stall_limit_s: float = 60.0
@@ -104,18 +109,18 @@ class Health:
     def checks(self) -> dict[str, Check]:
         """Each check with its word; ready is: all of them are ok."""
         found = {
-            "member": Check(self.member == "running", self.member),
+            "member": Check(self.member == MEMBER, self.member),
             "kafka": Check(not self.unreachable, self.unreachable or "отвечает"),
         }
         for name, one in sorted(self.partitions.items()):
-            ok = one.state == "running"
-            found[f"partition {name}"] = Check(ok, one.state if not one.detail else f"{one.state}: {one.detail}")
+            told = STATES[one.state] + (f": {one.detail}" if one.detail else "")
+            found[f"partition {name}"] = Check(one.state == "running", told)
             if one.quarantined:
                 keys = ", ".join(sorted(one.quarantined)[:5])
                 found[f"quarantine {name}"] = Check(False, f"{len(one.quarantined)}: {keys}")
         found["lag"] = Check(self.lag <= self.lag_limit, str(self.lag))
         stalled = [*self.stalled(), *self.starved()]
-        found["progress"] = Check(not stalled, f"standing still: {', '.join(stalled)}" if stalled else "moving")
+        found["progress"] = Check(not stalled, f"нет движения: {', '.join(stalled)}" if stalled else "есть")
         return found
 
     @property

@@ -25,10 +25,12 @@ from starlette.exceptions import HTTPException
 
 from schemas.envelope import Actor
 from schemas.outcomes import Fault, Problem, problem
-from services.runtime import health as runtime_health
+from schemas.roles import in_words
 from services.runtime import problems, telemetry
 from services.runtime.appender import Overloaded
 from services.runtime.guard import Guard, TokenReader
+from services.runtime.health import Check
+from services.runtime.health import Health as RunnerHealth
 from services.runtime.log import LogError
 from services.runtime.problems import MEDIA_TYPE, ProblemError
 from services.runtime.rates import Rates
@@ -38,7 +40,6 @@ from services.runtime.tokens import Verifier
 
 __all__ = [
     "After",
-    "Check",
     "CurrentActor",
     "Health",
     "Limit",
@@ -47,17 +48,9 @@ __all__ = [
     "always_ready",
     "create_app",
     "health_of",
-    "require_authority",
     "require_role",
     "serve",
 ]
-
-
-class Check(BaseModel):
-    """One thing that readiness depends on; `detail` is for operators, in Russian."""
-
-    ok: bool
-    detail: str = ""
 
 
 class Ready(BaseModel):
@@ -73,14 +66,14 @@ Health = Callable[[], Awaitable[Ready]]
 
 
 def health_of(
-    runner: runtime_health.Health, *more: Callable[[], dict[str, Check]], database: Callable[[], Awaitable[str]]
+    runner: RunnerHealth, *more: Callable[[], dict[str, Check]], database: Callable[[], Awaitable[str]]
 ) -> Health:
     """The readiness that a runner tells, with further checks of the service's own. `database`: why it does not answer,
     and nothing when it does."""
 
     async def health() -> Ready:
         wrong = await database()
-        checks = {name: Check(ok=one.ok, detail=one.detail) for name, one in runner.checks().items()}
+        checks = runner.checks()
         checks["postgres"] = Check(ok=not wrong, detail=wrong or "отвечает")
         for asked in more:
             checks |= asked()
@@ -117,16 +110,10 @@ After = Annotated[str | None, Query(max_length=500, description="Значени�
 """Of lists: where the page before ended; `after: After = None`."""
 
 
-def require_authority(actor: Actor, authority: str) -> None:
-    """404 when the authority is not the actor's, as if it did not exist."""
-    if authority not in actor.authorities:
-        raise problems.not_found()
-
-
 def require_role(actor: Actor, *roles: str) -> None:
     """403 when the actor has none of the roles."""
     if not set(roles) & set(actor.roles):
-        raise problems.forbidden(f"Нужна роль: {', '.join(roles)}.")
+        raise problems.forbidden(f"Нужна роль: {in_words(roles)}.")
 
 
 def create_app(
@@ -168,7 +155,7 @@ def create_app(
     app.add_middleware(
         Guard,
         verifier=checked,
-        rates=Rates(settings.requests_per_second, settings.requests_burst, time.monotonic),
+        rates=Rates(settings.requests_per_second, settings.requests_burst, time.monotonic, sorted(streams)),
         limit=settings.max_request_bytes,
         public=frozenset(public) | {"/healthz", "/readyz", "/metrics", "/openapi.json"},
         streams=frozenset(streams),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from types import MappingProxyType
 
@@ -89,11 +89,6 @@ def wanted_of(
             Wanted(spec.name, spec.partitions or settings.partitions, settings.replication, config | dict(over))
         )
     return wanted
-
-
-async def ensure_agencies(settings: Settings, agencies: Iterable[tuple[str, str]]) -> list[str]:
-    """The two topics of each (authority, agency)."""
-    return await ensure(settings, [spec for one in agencies for spec in topics.of_agency(*one)])
 
 
 async def existing(settings: Settings) -> dict[str, int]:

@@ -88,18 +88,26 @@ async def discard_producer(producer: Any, *, may_abort: bool) -> None:
     ends one of the requests that it waits for).
     """
     manager = producer._txn_manager
-    if may_abort and manager is not None and manager.is_in_transaction():
-        with suppress(KafkaError, TimeoutError, AssertionError, OSError):
-            await asyncio.wait_for(producer.abort_transaction(), CLOSE_TIMEOUT_S / 2)
+    try:
+        if may_abort and manager is not None and manager.is_in_transaction():
+            with suppress(KafkaError, TimeoutError, AssertionError, OSError):
+                await asyncio.wait_for(producer.abort_transaction(), CLOSE_TIMEOUT_S / 2)
+    finally:
+        # Also when who gives it up is cancelled meanwhile: nobody else holds it any more.
+        await _ended(producer)
+
+
+async def _ended(producer: Any) -> None:
     try:
         await asyncio.wait_for(producer.stop(), CLOSE_TIMEOUT_S)
     except (KafkaError, TimeoutError, OSError, AssertionError) as error:
         logger.warning("a producer did not stop by itself: %r", error)
-    sender = producer._sender.sender_task
-    for _ in range(100):
-        if sender is None or sender.done():
-            break
-        sender.cancel()
-        await asyncio.wait({sender}, timeout=0.1)
-    with suppress(KafkaError, TimeoutError, OSError, AssertionError):
-        await asyncio.wait_for(producer.client.close(), CLOSE_TIMEOUT_S)
+    finally:
+        sender = producer._sender.sender_task
+        for _ in range(100):
+            if sender is None or sender.done():
+                break
+            sender.cancel()
+            await asyncio.wait({sender}, timeout=0.1)
+        with suppress(KafkaError, TimeoutError, OSError, AssertionError):
+            await asyncio.wait_for(producer.client.close(), CLOSE_TIMEOUT_S)

@@ -118,7 +118,7 @@ class KafkaMember(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
                 async with log_errors(f"reading as {self._service}"):
                     await self._poll(consumer)
             finally:
-                self._fail_all(LogError("the member has left its group"))
+                self._fail_all(LogError("копия вышла из группы"))
                 # Whoever works on a partition finishes before the group learns that we leave.
                 await listener.revoked(frozenset())
                 await stop_consumer(consumer)
@@ -184,10 +184,10 @@ class KafkaMember(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
     def feed(self, starts: Mapping[TopicPartition, int]) -> Feed:
         consumer = self._consumer
         if consumer is None:
-            raise LogError("not a member now")
+            raise LogError("копия сейчас не состоит в группе")
         partitions = {KafkaPartition(self._settings.full(at.topic), at.partition): starts[at] for at in starts}
         if not set(partitions) <= consumer.assignment():
-            raise LogError(f"{sorted(starts)} are not ours any more")
+            raise LogError(f"{sorted(starts)}: партиции уже не наши")
 
         def pause() -> None:
             still = [partition for partition in partitions if self._feeds.get(partition) is feed]
@@ -217,7 +217,7 @@ class KafkaMember(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
         return feed
 
     async def on_partitions_revoked(self, revoked: Sequence[KafkaPartition]) -> None:
-        self._fail_all(LogError("the group is being rebalanced"))
+        self._fail_all(LogError("группа делит партиции заново"))
         if self._listener is not None:
             await self._listener.revoked(self._short(revoked))
 
@@ -291,7 +291,7 @@ async def _tail(
             if now != positions:
                 positions, moved_at = now, loop.time()
             elif stall and loop.time() - moved_at > STALL_S:
-                raise LogError(f"no progress at {positions} for {STALL_S:.0f} s")
+                raise LogError(f"нет продвижения с {positions} уже {STALL_S:.0f} с")
             handed_at = loop.time()
             yield [_record(settings, raw) for place in fetched.values() for raw in place], positions
             # Whoever reads may take its time; that is no standstill of the log.

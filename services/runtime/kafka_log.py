@@ -24,7 +24,7 @@ class KafkaLog:
 
     def __init__(self, settings: KafkaSettings) -> None:
         self.settings = settings
-        self._asking: AIOKafkaConsumer | None = None
+        self._asking: dict[str, AIOKafkaConsumer] = {}
         self._starting = asyncio.Lock()
 
     async def session(self, service: str, source: TopicPartition, *, per_topic: bool = False) -> KafkaSession:
@@ -51,8 +51,14 @@ class KafkaLog:
         return follow(self.settings, starts)
 
     async def ends(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
-        # aiokafka asks with the consumer's isolation level: read_committed, so these are last stable offsets.
-        consumer = await self._asker()
+        return await self._ends(partitions, "read_committed")
+
+    async def written(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        return await self._ends(partitions, "read_uncommitted")
+
+    async def _ends(self, partitions: Sequence[TopicPartition], isolation: str) -> dict[TopicPartition, int]:
+        # aiokafka asks with the consumer's isolation level: committed, these are the last stable offsets.
+        consumer = await self._asker(isolation)
         places = self._places(partitions)
         found = await bounded(consumer.end_offsets(list(places)), REQUEST_TIMEOUT_S, "asking for ends")
         return {places[place]: offset for place, offset in found.items()}
@@ -72,27 +78,27 @@ class KafkaLog:
         return {"cluster": cluster} | {topic: found[topic][0] for topic in topics}
 
     async def close(self) -> None:
-        consumer, self._asking = self._asking, None
-        if consumer is not None:
+        asking, self._asking = self._asking, {}
+        for consumer in asking.values():
             await stop_consumer(consumer)
 
     def _places(self, partitions: Sequence[TopicPartition]) -> dict[KafkaPartition, TopicPartition]:
         return {KafkaPartition(self.settings.full(at.topic), at.partition): at for at in partitions}
 
-    async def _asker(self) -> AIOKafkaConsumer:
+    async def _asker(self, isolation: str = "read_committed") -> AIOKafkaConsumer:
         """A client without a group, which only asks."""
         async with self._starting:
-            if self._asking is None:
+            if isolation not in self._asking:
                 consumer = AIOKafkaConsumer(
-                    **self.settings.client(), group_id=None, isolation_level="read_committed", enable_auto_commit=False
+                    **self.settings.client(), group_id=None, isolation_level=isolation, enable_auto_commit=False
                 )
                 try:
                     await bounded(consumer.start(), 3 * REQUEST_TIMEOUT_S, "reaching Kafka")
                 except BaseException:
                     await stop_consumer(consumer)
                     raise
-                self._asking = consumer
-            return self._asking
+                self._asking[isolation] = consumer
+            return self._asking[isolation]
 
     async def _client(self) -> AIOKafkaClient:
         return (await self._asker())._client

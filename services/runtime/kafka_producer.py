@@ -90,7 +90,7 @@ async def _send(
         if partition is None:
             partition = partition_of(record.key, counts[record.topic])
         by_partition[record.topic, partition].append(number)
-    results: list[Position | LogError] = [LogError("not sent")] * len(outgoing)
+    results: list[Position | LogError] = [LogError("запись не отправлена")] * len(outgoing)
     await asyncio.gather(
         *(
             _send_partition(producer, settings.full(topic), topic, partition, outgoing, numbers, results)
@@ -113,7 +113,7 @@ async def _send_partition(
         try:
             written = await (await producer.send_batch(batch.builder, topic, partition=partition))
         except (KafkaError, TimeoutError, OSError, AssertionError) as error:
-            failure: LogError = LogError(f"writing to {topic}/{partition}: {type(error).__name__} {error}")
+            failure: LogError = LogError(f"запись в {topic}/{partition}: {type(error).__name__} {error}")
             if type(error).__name__ == "ProducerFenced":
                 failure = Fenced(str(failure))
             for number in batch.numbers:
@@ -123,7 +123,7 @@ async def _send_partition(
         if written.offset < 0:
             # The broker knew the batch already (a duplicate sequence) and cannot say where it stands.
             for number in batch.numbers:
-                results[number] = LogError(f"written to {topic}/{partition}, at an unknown offset")
+                results[number] = LogError(f"записано в {topic}/{partition}, смещение неизвестно")
             continue
         if written.timestamp is None or written.timestamp < 0:
             stamps = [from_millis(stamp) for stamp in batch.stamps]
@@ -148,7 +148,7 @@ def _batches(producer: AIOKafkaProducer, outgoing: Sequence[Outgoing], numbers: 
             batches.append(current)
             added = current.builder.append(timestamp=stamp, key=record.key, value=record.value, headers=headers)
             if added is None:
-                raise LogError(f"a record of {record.size()} bytes does not fit into a batch")
+                raise LogError(f"запись в {record.size()} байт не помещается в пачку")
         current.numbers.append(number)
         current.stamps.append(added.timestamp)
     for batch in batches:
@@ -176,7 +176,7 @@ class KafkaSession:
 
     async def commit(self, outgoing: Sequence[Outgoing], consumed: int | None) -> list[Position]:
         if self._producer is None:
-            raise LogError("this session has ended")
+            raise LogError("сеанс записи кончился")
         try:
             return await bounded(
                 self._commit(self._producer, outgoing, consumed),
@@ -232,7 +232,7 @@ class KafkaWriter:
     async def append(self, outgoing: Sequence[Outgoing]) -> list[Position | LogError]:
         producer = self._producer
         if producer is None:
-            raise LogError("this writer has ended")
+            raise LogError("сеанс записи кончился")
         seconds = self._settings.transaction_timeout_s + REQUEST_TIMEOUT_S
         try:
             return await bounded(self._append(producer, outgoing), seconds, "appending")

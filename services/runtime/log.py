@@ -12,7 +12,6 @@ from typing import NamedTuple, Protocol
 
 from services.runtime.feed import Feed
 
-MAX_RECORD_BYTES_IN = 1024 * 1024
 MAX_RECORD_BYTES_OUT = 4 * 1024 * 1024
 """What brokers and clients take: a record that came in may grow on its way out."""
 
@@ -161,7 +160,11 @@ class Log(Protocol):
         """Committed records from these offsets on, for ever, without a group."""
 
     async def ends(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
-        """The last stable offsets: everything before is decided, and readable by `read`."""
+        """The last stable offsets: everything before is decided, and readable by `read`. What was committed a moment ago may
+        lie behind them still, though its offset in the source is told already."""
+
+    async def written(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """Behind everything that was written, decided or not; `read` up to there waits for the decision."""
 
     async def beginnings(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]: ...
 

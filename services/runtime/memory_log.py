@@ -151,6 +151,9 @@ class MemoryLog:
     async def ends(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         return {place: self._stable(place) for place in partitions}
 
+    async def written(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        return {place: len(self._logs[place]) for place in partitions}
+
     async def beginnings(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         return {place: self._begins[place] for place in partitions}
 

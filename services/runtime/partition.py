@@ -91,7 +91,7 @@ class PartitionWorker:
         """Raises `OwnershipLost` when the store does not stand where it was left: dropped, or restored from an older copy."""
         found = await self._store.place(self.partition)
         if found is None or found.serial != self.place.serial:
-            raise OwnershipLost(f"{self.decider.source}/{self.partition}: what was stored is gone")
+            raise OwnershipLost(f"{self.decider.source}/{self.partition}: записанного в таблицы больше нет")
 
     async def handle(self, records: Sequence[Record]) -> None:
         """Decide and store these records; one transaction, or several when they say much."""
@@ -122,7 +122,7 @@ class PartitionWorker:
         problem = one.problem
         blocked = [key for key in one.scope.keys if key in self.quarantined]
         if problem is None and blocked:
-            problem = Problem(QUARANTINED, f"{', '.join(blocked)} cannot be judged by this version")
+            problem = Problem(QUARANTINED, f"{', '.join(blocked)}: эта версия не может рассмотреть")
         if problem is None and resumed is None and one.given is not None:
             error = await self._decide(one, one.given, None, None)
             problem = None if error is None else problem_of(error)
@@ -135,7 +135,7 @@ class PartitionWorker:
         if one.given is not None:
             trial = await self._judge.refused(one, one.given, problem, self._index)
             if isinstance(trial, Exception):
-                problem = Problem(problem.reason, f"{problem.detail} (its refusal failed too: {described(trial)})")
+                problem = Problem(problem.reason, f"{problem.detail} (не вышло и отказать: {described(trial)})")
             else:
                 self._accept(trial)
         told_of(logger, one.record, one.given.envelope if one.given is not None else None, problem.reason)
@@ -149,10 +149,10 @@ class PartitionWorker:
     async def _own(self, one: Prepared, resumed: Cursor | None) -> None:
         given = one.given
         if given is None:
-            raise PartitionStopped(f"{one.place()} cannot be read")
+            raise PartitionStopped(f"{one.place()} не читается")
         messages = [key for key in one.keys if not key.startswith(WORLD)]
         if any(key in self.quarantined for key in messages):
-            self._quarantine(messages, one, Problem(QUARANTINED, "it shares an event with a quarantined key"))
+            self._quarantine(messages, one, Problem(QUARANTINED, "общее событие с тем, что в карантине"))
         elif one.problem is not None:
             self._quarantine_whole(messages, one, one.problem)
         elif resumed is None:
@@ -190,7 +190,7 @@ class PartitionWorker:
     def _quarantine_whole(self, keys: Sequence[str], one: Prepared, problem: Problem) -> None:
         """Quarantine what the record is about; when that is the partition's own world, the partition has to stop."""
         if not keys or any(key.startswith(WORLD) for key in keys):
-            raise PartitionStopped(f"{one.place()} concerns the whole partition: {problem.detail}")
+            raise PartitionStopped(f"{one.place()} касается всей партиции: {problem.detail}")
         self._quarantine(keys, one, problem)
 
     def _quarantine(self, keys: Sequence[str], one: Prepared, problem: Problem) -> None:

@@ -96,7 +96,7 @@ async def move(connection: AsyncConnection, schema: str, partition: int, owner: 
     """Move the position on, first of all in the transaction, so that it holds the row; raises `OwnershipLost`."""
     result = await connection.execute(text(MOVE.format(schema=schema)), moving(partition, owner, old, new))
     if result.rowcount != 1:
-        raise OwnershipLost(f"{schema} {partition} is not ours any more")
+        raise OwnershipLost(f"{schema} {partition}: партиция уже не наша")
 
 
 async def look(connection: AsyncConnection, schema: str, partition: int) -> Place | None:

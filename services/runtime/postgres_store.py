@@ -178,7 +178,7 @@ class PostgresStore:
         if held is None:
             return rows
         if not rows:
-            raise OwnershipLost(f"{self.schema} {partition} is not as we left it")
+            raise OwnershipLost(f"{self.schema} {partition}: таблицы не такие, какими оставлены")
         return [row for row in rows if row[0] is not None]
 
     async def next_at(self, partition: int, names: Sequence[str]) -> datetime | None:
@@ -225,7 +225,7 @@ class PostgresStore:
             | _columns(kept),
         )
         if result.one().moved != 1:
-            raise OwnershipLost(f"{self.schema} {changes.partition} is not ours any more")
+            raise OwnershipLost(f"{self.schema} {changes.partition}: партиция уже не наша")
 
     async def _save_agenda(self, connection: AsyncConnection, changes: Changes) -> None:
         entries = [(entry, key) for key, agenda in changes.agenda.items() for entry in agenda]

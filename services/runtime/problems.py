@@ -48,11 +48,6 @@ def invalid(faults: Iterable[Fault], detail: str = "Данные не годят
     return ProblemError(problem("invalid", "Данные не годятся", 422, detail, errors=tuple(faults)))
 
 
-def too_old(fault: Fault, detail: str) -> ProblemError:
-    """422: an instant that lies further back than the authority allows."""
-    return ProblemError(problem("detection-too-old", "Слишком давно", 422, detail, errors=(fault,)))
-
-
 def too_large(limit: int) -> ProblemError:
     """413; `limit` in bytes."""
     detail = f"Тело запроса больше {limit} байт."
@@ -66,9 +61,11 @@ def unsupported(accepted: str) -> ProblemError:
     return ProblemError(told, {"Accept-Post": accepted})
 
 
-def rate_limited(retry_after: int) -> ProblemError:
-    """429; `retry_after` in seconds."""
-    detail = f"Слишком много запросов с этим токеном: повторите через {retry_after} с. Посты быстрее подавать потоком."
+def rate_limited(retry_after: int, streams: Sequence[str] = ()) -> ProblemError:
+    """429; `retry_after` in seconds; `streams`: paths that take much at once."""
+    detail = f"Слишком много запросов с этим токеном: повторите через {retry_after} с."
+    if streams:
+        detail += f" Много сразу быстрее подавать потоком: {', '.join(streams)}."
     return ProblemError(problem("rate-limited", "Слишком часто", 429, detail), {"Retry-After": str(retry_after)})
 
 
@@ -95,9 +92,9 @@ def faults_of(error: ValidationError, within: Sequence[int | str] = ()) -> list[
 
 
 def words_of(error: ValidationError) -> str:
-    """The same as one line, for where there is no room for a list: nothing of what was sent is repeated."""
+    """The first twenty as one line, for where there is no room for a list: nothing of what was sent is repeated."""
     return "; ".join(
-        f"{fault.pointer}: {fault.detail}" if fault.pointer else fault.detail for fault in faults_of(error)
+        f"{fault.pointer}: {fault.detail}" if fault.pointer else fault.detail for fault in faults_of(error)[:20]
     )
 
 

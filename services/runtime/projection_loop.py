@@ -69,12 +69,12 @@ class ProjectionRunner(GroupRunner):
     async def check(self) -> None:
         counts = {topic: await self.log.partitions(topic) for topic in self.projection.topics}
         if len(set(counts.values())) != 1:
-            raise PartitionStopped(f"topics that must have one number of partitions differ: {counts}")
+            raise PartitionStopped(f"число партиций этих тем должно быть одно, а оно разное: {counts}")
 
     async def work(self, unit: str, leaving: asyncio.Event, health: PartitionHealth) -> None:
         number, owner = int(unit), self._owner()
         if self.member is None:
-            raise LogError("not a member of the group")
+            raise LogError("копия не состоит в группе")
         health.owner = owner
         place = await self._open(number, owner)
         feed = self.member.feed({TopicPartition(topic, number): place.offsets[topic] for topic in place.offsets})
@@ -97,7 +97,7 @@ class ProjectionRunner(GroupRunner):
         async with reading(self._engine, f"looking at {self.service} {number}") as connection:
             found = await positions.look(connection, self.service, number)
         if found is None or found.serial != place.serial:
-            raise OwnershipLost(f"{self.service} {number}: what was stored is gone")
+            raise OwnershipLost(f"{self.service} {number}: записанного в таблицы больше нет")
 
     async def _open(self, number: int, owner: str) -> Place:
         """Claim the partition, and see whether the rows are of this log."""
@@ -118,7 +118,7 @@ class ProjectionRunner(GroupRunner):
             await positions.move(connection, service, number, owner, place, new)
         for at in logs:
             if offsets[at.topic] < beginnings[at]:
-                raise PartitionStopped(f"{at.topic}/{number}: what lies before {beginnings[at]} is gone, unread")
+                raise PartitionStopped(f"{at.topic}/{number}: что стояло до {beginnings[at]}, удалено непрочитанным")
         return replace(new, serial=place.serial + 1)
 
     async def _apply(self, number: int, owner: str, place: Place, records: Sequence[Record]) -> Place:

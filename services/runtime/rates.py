@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from services.runtime import problems
 
@@ -17,12 +17,16 @@ SENDERS = 10_000
 
 
 class Rates:
-    """`per_second` requests in the long run, `burst` at once; 0 a second: no limit. `monotonic` tells seconds."""
+    """`per_second` requests in the long run, `burst` at once; 0 a second: no limit. `monotonic` tells seconds; `streams`
+    are paths that count once however much they take: who asks too often is told of them."""
 
-    def __init__(self, per_second: float, burst: int, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, per_second: float, burst: int, monotonic: Callable[[], float], streams: Sequence[str] = ()
+    ) -> None:
         self._per_second = per_second
         self._burst = burst
         self._monotonic = monotonic
+        self._streams = tuple(streams)
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, sub: str) -> None:
@@ -37,4 +41,4 @@ class Rates:
         if len(self._left) > SENDERS:
             self._left.popitem(last=False)
         if not granted:
-            raise problems.rate_limited(math.ceil((1 - left) / self._per_second))
+            raise problems.rate_limited(math.ceil((1 - left) / self._per_second), self._streams)

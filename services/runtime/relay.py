@@ -60,7 +60,7 @@ class Relay(GroupRunner):
         source = TopicPartition(topic, int(number))
         member = self.member
         if member is None:
-            raise LogError("not a member of the group")
+            raise LogError("копия не состоит в группе")
         identity = (await self.log.identity([topic]))[topic]
         session: Session | None = None
         following = await self._resume(await self.log.committed(self.service, source), source)

@@ -1,7 +1,6 @@
 """Settings: the one place where the environment (`OTKLIK_…`) is read and validated."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 from os import pathsep
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
@@ -195,11 +194,6 @@ class Settings(BaseSettings):
         if self.environment == "production" or self.oidc_issuer is not None:
             return None
         return self.data / "local_key.pem"
-
-    @property
-    def outcome_wait(self) -> timedelta:
-        """`outcome_timeout` as a duration."""
-        return timedelta(seconds=self.outcome_timeout)
 
     def describe(self) -> list[SettingLine]:
         """Every setting with its value, its default and its meaning, for `otklik settings`; passwords are masked."""

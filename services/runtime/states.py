@@ -17,7 +17,7 @@ CACHED_STATES = 20_000
 
 
 class PartitionStopped(Exception):
-    """The partition cannot go on, and says why: nothing is skipped. It takes a newer version, or an operator."""
+    """The partition cannot go on, and says why, in Russian: nothing is skipped. It takes a newer version, or an operator."""
 
 
 class Needs(Exception):
@@ -102,7 +102,7 @@ class States:
             except Exception as error:
                 # A replayed event that raises is quarantined: letting it through would be a crash loop for ever.
                 if key.startswith(WORLD):
-                    raise PartitionStopped(f"{key} cannot be folded: {described(error)}") from error
+                    raise PartitionStopped(f"{key} не сворачивается: {described(error)}") from error
                 self._quarantined.add(key)
                 self._broken.append((key, error))
                 found[key] = None

@@ -26,7 +26,6 @@ ALGORITHMS = ("RS256", "ES256")
 """Of these kinds only: a symmetric or empty algorithm would let a public key, or nobody, sign."""
 LOCAL_ISSUER = "urn:otklik:local"
 LOCAL_AUDIENCE = "otklik"
-ROLES = ("monitor", "coordinator", "executor", "deputy", "head", "committee", "auditor", "operator")
 
 _LEEWAY = timedelta(seconds=10)
 _KEYS_KEPT_SECONDS = 600.0

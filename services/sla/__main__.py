@@ -13,7 +13,8 @@ from schemas import topics
 from services.runtime import opening, process
 from services.runtime.database import DatabaseProbe
 from services.runtime.gate import StoredWaiter
-from services.runtime.http import Check, health_of, serve
+from services.runtime.health import Check
+from services.runtime.http import health_of, serve
 from services.runtime.settings import Settings
 from services.runtime.store import StoreError
 from services.sla.api import make_app

@@ -29,8 +29,6 @@ from services.sla.said import Spoken, Waiting
 from services.sla.state import Subject
 from services.sla.store import Reader
 
-READERS = frozenset({"coordinator", "deputy", "head", "committee", "auditor"})
-"""Roles that see every message of their authorities; executors see what was issued to their agency."""
 AtLeast = Annotated[int | None, Query(ge=1, description="Ждать до 5 с, пока учтено это sequence сообщения")]
 
 
@@ -116,10 +114,8 @@ def may_see(subject: Subject, actor: Actor) -> bool:
     """Whether the message, or the report of a period, exists for that actor (contract, "Roles")."""
     if authority_of(subject) not in actor.authorities:
         return False
-    if not READERS.isdisjoint(actor.roles):
-        return True
     facts = subject.facts
-    return facts is not None and "executor" in actor.roles and actor.agency in facts.agencies
+    return actor.reads_all or (facts is not None and "executor" in actor.roles and actor.agency in facts.agencies)
 
 
 def authority_of(subject: Subject) -> str | None:

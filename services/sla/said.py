@@ -98,6 +98,9 @@ def fold(said: Said | None, event: Envelope) -> Said:
         raise ValueError(f"{event.type} о сроке {key}, который не был установлен")
     known = known or Spoken(data=data)
     now = known.model_copy(update={"count": event.sequence, **_changes(known, data, event)})
+    if TYPES[event.type] == "excuse-ignored":
+        # It says no instant: what waits for a year goes on waiting.
+        return said.model_copy(update={"deadlines": said.deadlines | {key: now}})
     others = {one: held for one, held in said.waiting.items() if one != key}
     return said.model_copy(update={"deadlines": said.deadlines | {key: now}, "waiting": others})
 

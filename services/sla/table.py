@@ -19,8 +19,6 @@ from services.sla.said import Said
 from services.sla.terms import has
 
 EVERYTHING = "*"
-ONCE = ("route", "answer", "draft", "final_draft")
-"""Reading 12: once a message, and again after `reopened`; the others once per assignment, contribution, draft or case."""
 OF_CASES = frozenset({"case_review", "case_report"})
 
 

@@ -21,7 +21,7 @@ from services.runtime.appender import Overloaded
 from services.runtime.clock import Clock
 from services.runtime.gate import Appending
 from services.runtime.headers import CONTENT_TYPE_HEADER
-from services.runtime.http import Check
+from services.runtime.health import Check
 from services.runtime.log import LogError, Outgoing
 from services.runtime.store import StoreError
 from services.sla.decider import DUE, WARN

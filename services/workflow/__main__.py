@@ -6,7 +6,8 @@ from schemas import topics
 from services.runtime import installation, opening, process
 from services.runtime.database import DatabaseProbe
 from services.runtime.gate import StoredWaiter
-from services.runtime.http import Check, health_of, serve
+from services.runtime.health import Check
+from services.runtime.http import health_of, serve
 from services.runtime.relay import Relay
 from services.runtime.settings import Settings
 from services.workflow.api import Parts, make_app
@@ -33,7 +34,7 @@ async def run(settings: Settings, port: int) -> None:
         runner = opening.runner_of(settings, decider, log, store)
 
         async def new_agency(authority: str, agency: str) -> None:
-            await installation.ensure_agencies(settings, [(authority, agency)])
+            await installation.ensure(settings, topics.of_agency(authority, agency))
 
         parts = Parts(
             commands,
@@ -51,7 +52,7 @@ async def run(settings: Settings, port: int) -> None:
             return {
                 "appender": Check(ok=appender.failing is None, detail=appender.failing or ""),
                 "warm": warm.check(),
-            } | {f"doors: {name}": Check(ok=one.ok, detail=one.detail) for name, one in doors.health.checks().items()}
+            } | {f"doors: {name}": one for name, one in doors.health.checks().items()}
 
         app = make_app(settings, lambda: parts, health_of(runner.health, more, database=DatabaseProbe(engine)))
         await process.first_to_end(

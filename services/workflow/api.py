@@ -141,7 +141,7 @@ async def _may_know(parts: Parts, outcome: StoredOutcome, actor: Actor) -> bool:
         return True
     if "executor" in actor.roles and actor.agency is not None:
         return outcome.sub in {agency_system(authority, actor.agency) for authority in actor.authorities}
-    if guards.READERS.isdisjoint(actor.roles) or outcome.subject is None:
+    if not actor.reads_all or outcome.subject is None:
         return False
     found = await parts.reader.message(outcome.subject, None)
     return found is not None and guards.may_see(found, actor)
@@ -204,7 +204,7 @@ def _wanted(
 ) -> Wanted:
     if authority is not None and authority not in actor.authorities:
         raise problems.not_found("Такого органа власти нет или он вам не доступен.")
-    if guards.READERS.isdisjoint(actor.roles):
+    if not actor.reads_all:
         if "executor" not in actor.roles or actor.agency is None:
             raise problems.forbidden("Список сообщений ведут координатор, руководители и исполнители.")
         if agency not in (None, actor.agency):

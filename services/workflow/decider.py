@@ -211,7 +211,7 @@ class WorkflowDecider:
             return (amendments.world(event.authority or ""),)
         if event.type == e.Reached.type:
             return ()
-        raise UnknownEvent(event.type)
+        raise UnknownEvent(f"тип события {event.type} этой версии неизвестен")
 
     def evolve(self, key: str, state: BaseModel | None, topic: str, event: Envelope) -> BaseModel | None:
         """The state after the event; what it has already changes nothing."""
@@ -219,7 +219,7 @@ class WorkflowDecider:
             return outcomes.evolve(state, event)
         shape = e.EVENTS.get(event.type)
         if shape is None:
-            raise UnknownEvent(event.type)
+            raise UnknownEvent(f"тип события {event.type} этой версии неизвестен")
         data = shape.model_validate(event.data)
         if isinstance(data, e.Amended):
             known = state if isinstance(state, Directory) else None

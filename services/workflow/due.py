@@ -138,6 +138,9 @@ async def _apply(connection: AsyncConnection, schema: str, partition: int, recor
             # Nothing is judged by this table: what it cannot read must not keep commands out.
             _log.error("unreadable deadline", partition=partition, offset=record.offset, faults=error.error_count())
             continue
+        if kind == "excuse-ignored":
+            # A word about a deadline that is not breached, or never was: what is owed stays as it is.
+            continue
         if kind in _CLOSED:
             closed.add(data.deadline_id)
             owed.pop(data.deadline_id, None)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from regulations.directory import Directory
 from regulations.model import Act
+from schemas import roles
 from schemas.commands import Data
 from schemas.envelope import Actor
 from schemas.outcomes import Fault, Problem, problem
@@ -18,9 +19,6 @@ from services.workflow.state import Assignment, Draft, Message
 
 if TYPE_CHECKING:
     from services.workflow.hearing import MessageHearing
-
-READERS = frozenset({"coordinator", "deputy", "head", "committee", "auditor"})
-"""Roles that see every message of their authorities; executors see what was assigned to their agency."""
 
 
 class Refusal(Exception):
@@ -74,15 +72,14 @@ def invalid_all(faults: Iterable[Fault], detail: str = "Данные не год
 def role(actor: Actor, data: type[Data]) -> None:
     """403 unless one of the actor's roles may give that command. Told before anything of the message is."""
     if data.roles.isdisjoint(actor.roles):
-        wanted = ", ".join(sorted(data.roles))
-        raise wrong_role(f"Команду «{data.type}» подаёт: {wanted}.")
+        raise wrong_role(f"Команду «{data.type}» подаёт: {roles.in_words(data.roles)}.")
 
 
 def may_see(message: Message, actor: Actor) -> bool:
     """Whether the message exists for that actor (contract, "Roles")."""
     if message.authority not in actor.authorities:
         return False
-    return not READERS.isdisjoint(actor.roles) or ("executor" in actor.roles and was_assigned(message, actor.agency))
+    return actor.reads_all or ("executor" in actor.roles and was_assigned(message, actor.agency))
 
 
 def was_assigned(message: Message, agency: str | None) -> bool:

@@ -34,7 +34,6 @@ from services.runtime.decider import Output
 from services.workflow.state import Assignment, Message
 
 TO_LEADERSHIP = (Escalated, EscalationForwarded, ReferredToLawEnforcement, ShortcomingReported)
-OF_THE_POST = (PostEdited, PostRemoved)
 
 
 def copies(event: Envelope, data: EventData, message: Message, act: Act) -> Iterator[Output]:

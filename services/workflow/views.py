@@ -16,7 +16,6 @@ from schemas import events as e
 from schemas.envelope import Actor, Envelope
 from schemas.messages import AssignmentView, DraftView, MessageView
 from services.workflow.escalation import owed
-from services.workflow.guards import READERS
 from services.workflow.outbox import may_be_used
 from services.workflow.state import Assignment, Draft, Message
 
@@ -62,7 +61,7 @@ class _Sight:
     def __init__(self, message: Message, act: Act, actor: Actor) -> None:
         self._message = message
         self._act = act
-        self.everything = not READERS.isdisjoint(actor.roles)
+        self.everything = actor.reads_all
         self.agency = actor.agency
         own = [one for one in message.assignments if one.agency == actor.agency and one.issued_at is not None]
         # What was returned or recalled gives no more insight into the others' work.

@@ -11,7 +11,7 @@ import structlog
 
 from schemas import topics
 from services.runtime.gate import StoredWaiter
-from services.runtime.http import Check
+from services.runtime.health import Check
 from services.runtime.log import Log, LogError, Position, TopicPartition
 
 PATIENCE_SECONDS = 60.0

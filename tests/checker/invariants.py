@@ -125,6 +125,13 @@ def deadlines_final(log: RawLog) -> list[str]:
         was = state.get(one)
         if kind == "set" and was is not None:
             found.append(f"{name}: set twice")
+        if kind == "excuse-ignored":
+            # It is numbered where the deadline was set, and bears no number where there is none; nothing comes of it.
+            if was is None and event.get("sequence") is not None:
+                found.append(f"{name}: {kind} before set, and numbered")
+            if was is not None and event.get("sequence") is None:
+                found.append(f"{name}: {kind} when {was}, and not numbered")
+            continue
         if kind != "set" and was is None:
             found.append(f"{name}: {kind} before set")
         if kind in ("met", "cancelled", "moved", "approaching", "breached") and was not in (OPEN, None):
@@ -147,9 +154,7 @@ def deadlines_final(log: RawLog) -> list[str]:
             done = first.get((event["subject"], data["rule"]))
             if done is not None and done <= due and data["occurrence"] == 1:
                 found.append(f"{name}: FALSE BREACH, fulfilled at {done}, due {due}")
-        state[one] = (
-            OPEN if kind in ("set", "moved", "approaching") else (was or OPEN) if kind == "excuse-ignored" else kind
-        )
+        state[one] = OPEN if kind in ("set", "moved", "approaching") else kind
         if kind in ("set", "moved"):
             latest[one] = (raw, event)
     found += [f"{one}: breached {times_} times" for one, times_ in breaches.items() if times_ > 1]

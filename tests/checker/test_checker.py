@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
+from uuid import UUID, uuid5
 
 import pytest
 
@@ -110,6 +111,24 @@ def test_an_honest_log_passes() -> None:
     log = honest().log
     assert check_log(log, {ANSWERED, LATE}) == []
     assert deadlines_recomputed(log) == []
+
+
+def excuse(told: Writing, occurrence: int, number: int | None) -> None:
+    """A word of sla on an excuse of a deadline that is not breached, or never was."""
+    one = str(uuid5(UUID(ANSWERED), f"answer/{occurrence}"))
+    at = minutes(55).isoformat()
+    data = {"deadline_id": one, "rule": "answer", "occurrence": occurrence, "starts_at": at, "due_at": at}
+    value = {"id": f"x-{one}", "type": "otklik.deadline.excuse-ignored.v1", "authority": "kbr", "data": data}
+    told.append("deadlines", ANSWERED, value | ({} if number is None else {"sequence": number}), minutes(55))
+
+
+def test_an_ignored_excuse_leaves_nothing_behind_and_is_numbered_where_there_is_a_deadline() -> None:
+    for occurrence, number, word in ((7, None, None), (1, 2, None), (7, 1, "before set"), (1, None, "not numbered")):
+        told = honest()
+        excuse(told, occurrence, number)
+        told.reached(minutes(120))
+        found = check_log(told.log, {ANSWERED, LATE})
+        assert len(found) == (word is not None) and all(word in one for one in found if word), found
 
 
 @pytest.mark.parametrize("name", DOCTORED)

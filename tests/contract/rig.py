@@ -156,7 +156,12 @@ class FaultyLog:
         inner = await self.inner.session(service, source, per_topic=per_topic)
         session = FaultySession(inner, self.faults, self.left)
         self.sessions.append(session)
-        self.faults("session.after")
+        try:
+            self.faults("session.after")
+        except BaseException:
+            # Whoever asked died before he held it: it stays open as a dead process leaves it, and is closed with the rig.
+            self.left.append(inner)
+            raise
         return session
 
 

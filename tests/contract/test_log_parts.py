@@ -18,7 +18,7 @@ from services.runtime.clock import ClockNotSet, ManualClock, SimulatedClock
 from services.runtime.decider import Unreadable
 from services.runtime.feed import Feed
 from services.runtime.headers import REASON, Cause
-from services.runtime.kafka_client import KafkaSettings
+from services.runtime.kafka_client import KafkaSettings, discard_producer
 from services.runtime.kafka_consumer import KafkaMember
 from services.runtime.log import Log, LogError, Outgoing, Position, Record, TopicPartition
 from services.runtime.partitioner import partition_of
@@ -230,6 +230,7 @@ async def test_reading_ends_behind_markers_and_aborted_records(rig: Rig) -> None
     rig.faults.arm("commit.appended", Crash())
     with pytest.raises(Crash):
         await dying.commit([Outgoing("events", b"a", b"aborted", {}, 0)], None)
+    assert ((await rig.log.inner.ends([place]))[place], (await rig.log.inner.written([place]))[place]) == (2, 3)
     await dying.close()
     heir = await rig.log.inner.session("counter", TopicPartition("inbox", 0))
     end = (await rig.log.inner.ends([place]))[place]
@@ -251,3 +252,31 @@ async def test_followers_see_what_is_committed_from_where_they_are_told(rig: Rig
         if len(found) == 3:
             break
     assert found == [b"1", b"2", b"3"]
+
+
+async def test_a_producer_whose_giver_up_is_cancelled_is_ended_all_the_same() -> None:
+    aborting = asyncio.Event()
+    done: list[str] = []
+
+    async def hangs() -> None:
+        aborting.set()
+        await asyncio.Event().wait()
+
+    async def stop() -> None:
+        done.append("stopped")
+
+    async def close() -> None:
+        done.append("closed")
+
+    sender = asyncio.create_task(asyncio.Event().wait())
+    producer = SimpleNamespace(
+        _txn_manager=SimpleNamespace(is_in_transaction=lambda: True), _sender=SimpleNamespace(sender_task=sender),
+        client=SimpleNamespace(close=close), abort_transaction=hangs, stop=stop,
+    )  # fmt: skip
+    giving_up = asyncio.create_task(discard_producer(producer, may_abort=True))
+    await aborting.wait()
+    giving_up.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await giving_up
+    assert done == ["stopped", "closed"]
+    assert sender.cancelled()

@@ -249,7 +249,7 @@ async def test_partition_counts_that_differ_refuse_to_start(rig: Rig) -> None:
     runner = DeciderRunner(
         Wide(), rig.log, await rig.store(Wide()), shared=frozenset({"events", "dead-letters"}), code_version="1"
     )
-    with pytest.raises(PartitionStopped, match="differ"):
+    with pytest.raises(PartitionStopped, match="число партиций"):
         await runner.run()
 
 
@@ -264,4 +264,4 @@ async def test_what_retention_ate_unread_stops_the_partition(rig: Rig) -> None:
         return running.health.of("0").state == "stopped"
 
     await until(stopped, "the partition stops")
-    assert "is gone" in running.health.of("0").detail
+    assert "уже удалено" in running.health.of("0").detail

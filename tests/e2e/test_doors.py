@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from schemas.commands import COMMANDS
 from schemas.ids import period_id
+from schemas.roles import ROLES
 from services.cli.openapi import documents
-from services.runtime.tokens import LOCAL_AUDIENCE, LOCAL_ISSUER, ROLES, Claims, load_local_key, local_token
+from services.runtime.tokens import LOCAL_AUDIENCE, LOCAL_ISSUER, Claims, load_local_key, local_token
 from tests.e2e.installation import Client, Installation
 from tests.unit.workflow.test_commands import EXAMPLES
 
@@ -53,15 +54,15 @@ TABLE: dict[str, tuple[str, str]] = {
     "sla GET /v1/messages/{message_id}/deadlines": ("4mm4mmmm44", "4444444444"),
     "sla POST /v1/deadlines/calculate": ("++++++++++", "4444444444"),
     "sla GET /v1/calendars/{authority}/{year}": ("++++++++++", "4444444444"),
-    "reporting GET /v1/register?limit=1000": ("3mmommmmm3", "3oooooooo3"),
-    "reporting GET /v1/register?authority={authority}&limit=1000": ("3mmommmmm3", "3444444443"),
-    "reporting GET /v1/register?format=csv": ("3mmommmmm3", "3oooooooo3"),
-    "reporting GET /v1/summaries/{authority}/{period}": ("3+33+++++3", "3444444443"),
-    "reporting GET /v1/ratings/{authority}/{period}": ("3+33+++++3", "3444444443"),
-    "reporting GET /v1/dynamics/{authority}": ("3+33+++++3", "3444444443"),
-    "reporting GET /v1/overdue/{authority}": ("3++o+++++3", "3444444443"),
-    "reporting GET /v1/accounts/{authority}": ("3++++++++3", "3444444443"),
-    "reporting GET /v1/messages/{message_id}/similar": ("3++4+++++3", "3444444443"),
+    "reporting GET /v1/register?limit=1000": ("3mmommmm33", "3ooooooo33"),
+    "reporting GET /v1/register?authority={authority}&limit=1000": ("3mmommmm33", "3444444433"),
+    "reporting GET /v1/register?format=csv": ("3mmommmm33", "3ooooooo33"),
+    "reporting GET /v1/summaries/{authority}/{period}": ("3+33++++33", "3444444433"),
+    "reporting GET /v1/ratings/{authority}/{period}": ("3+33++++33", "3444444433"),
+    "reporting GET /v1/dynamics/{authority}": ("3+33++++33", "3444444433"),
+    "reporting GET /v1/overdue/{authority}": ("3++o++++33", "3444444433"),
+    "reporting GET /v1/accounts/{authority}": ("3+++++++33", "3444444433"),
+    "reporting GET /v1/messages/{message_id}/similar": ("3++4++++33", "3444444433"),
 }
 BY_COMMAND = {"workflow POST /v1/messages/{message_id}/commands", "workflow POST /v1/periods/{period_id}/commands"}
 """These two doors have a table of their own: who gives which command (contract, "Commands")."""

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from schemas.ids import period_id
 from tests.checker.invariants import check_log
 from tests.checker.raw_log import read
 from tests.e2e.installation import Client, Installation, Problem, new
@@ -312,6 +313,30 @@ async def test_buryatia_runs_day_and_night_and_tells_of_its_successes(installati
     reported = await client.command(message, "report_case", by=two, case_id=case_id)
     states = {rule: item["state"] for rule, item in (await client.deadlines(message, reported["sequence"])).items()}
     assert (states["case_review"], states["case_report"]) == ("met", "met")
+
+
+async def test_kursky_asks_for_an_ended_month_and_tells_of_the_summary_that_nobody_delivered(
+    installation: Installation,
+) -> None:
+    """The clock returns when all is said, so the log is read at once (contract, "Clock")."""
+    now = Day(installation, "kursky").now()
+    subject = period_id("kursky", "summary", f"{now:%Y-%m}")
+
+    async def said(until: datetime) -> list[tuple[str, str]]:
+        installation.cli("clock", "set", until.isoformat())
+        log = await read(installation.bootstrap, "otklik", ["deadlines"])
+        return [
+            (event["type"], event["data"]["due_at"])
+            for _, event in log.json("deadlines")
+            if event["subject"] == subject
+        ]
+
+    ended = (now.replace(day=1) + timedelta(days=32)).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    ((kind, due),) = await said(ended)
+    assert kind == "otklik.deadline.set.v1"
+    assert due.startswith(f"{ended:%Y-%m}-")
+    told = await said(datetime.fromisoformat(due) + timedelta(minutes=1))
+    assert told == [("otklik.deadline.set.v1", due), ("otklik.deadline.breached.v1", due)]
 
 
 async def test_the_raw_log_of_all_regions_keeps_the_invariants(installation: Installation) -> None:

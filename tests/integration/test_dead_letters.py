@@ -119,7 +119,7 @@ async def test_a_letter_is_put_in_again_by_its_own_door_once_and_keeps_its_first
     # What no door takes stays; and nothing is put in twice.
     for offset, why in (
         ("2", "не принимается"),
-        ("3", "too-old"),
+        ("3", " detection-too-old:"),
         ("0", "уже подано снова"),
         ("99", "такого письма нет"),
     ):
@@ -133,6 +133,12 @@ async def test_a_letter_is_put_in_again_by_its_own_door_once_and_keeps_its_first
     told = {one["offset"]: one["settled"] for one in await listed("--all")}
     assert (told[2]["what"], told[2]["who"], told[2]["why"]) == ("dismissed", "Иванова", "мусор")
     assert (told[0]["what"], told[0]["why"], told[3]) == ("replayed", "право применено", None)
+
+    # A reason that no letter bears is no empty box.
+    assert [one["offset"] for one in await listed("--reason", "unknown-authority")] == [3]
+    mistaken = await otklik("list", "--reason", "too-old")
+    assert (mistaken.exit_code, mistaken.stdout) == (0, ""), mistaken.output
+    assert "писем с причиной too-old нет; есть: unknown-authority" in mistaken.stderr
 
 
 async def test_what_stood_on_the_inbox_goes_there_again_but_no_command_that_was_refused(settings: Settings) -> None:

@@ -80,7 +80,7 @@ async def walked(partner: Partner, name: str) -> None:
 
         async def ready(service: str = service) -> bool:
             body = (await partner.http.get(f"{partner.settings.url(service)}/readyz")).json()
-            assert not any("stopped" in one["detail"] for one in body["checks"].values()), body
+            assert not any("остановлена" in one["detail"] for one in body["checks"].values()), body
             return bool(body["status"] == "ready")
 
         await until(ready, f"{service} is ready")

@@ -178,6 +178,35 @@ async def test_the_register_of_a_past_instant_is_told_once_it_is_over(house: Hou
     assert [row["message_id"] for row in own.json()["items"]] == [answered]
 
 
+async def test_an_instant_is_not_over_before_sla_has_come_so_far(house: House) -> None:
+    noon = datetime.fromisoformat("2026-11-16T12:00:00+03:00")
+    asked = "/v1/register?as_of=2026-11-16T12:00:00%2B03:00"
+    await house.stop("sla")
+    await seen(house, await house.detect("-1_3"), 1)
+    moving = asyncio.ensure_future(move(house.settings, noon))
+    async with asyncio.timeout(60):
+        while not await folded(house, noon):
+            await asyncio.sleep(0.05)
+    early = await house.ask(asked)
+    assert (early.status_code, early.json()["type"]) == (409, "urn:otklik:problem:not-reached")
+    assert not await reached(house, noon)
+    assert (await house.ask("/v1/register")).json()["items"][0]["deadlines_breached"] == 0
+    await house.start("sla")
+    await moving
+    answer = await house.ask(asked)
+    assert [row["deadlines_breached"] for row in answer.json()["items"]] == [1]
+
+
+async def folded(house: House, instant: datetime) -> bool:
+    """Whether reporting has folded `reached` of that instant in every partition of `events`."""
+    admin = await asyncpg.connect(house.settings.postgres.replace("+asyncpg", ""))
+    try:
+        count = "select count(*) from reporting.reached where topic = 'events' and reached_at >= $1"
+        return bool(await admin.fetchval(count, instant) == house.settings.partitions)
+    finally:
+        await admin.close()
+
+
 async def test_tables_that_were_dropped_are_folded_again_to_the_row(house: House) -> None:
     await walked(house)
     instant = datetime.fromisoformat("2026-11-17T18:00:00+03:00")

@@ -17,11 +17,13 @@ import pytest_asyncio
 from sqlalchemy import text
 
 import tests.contract.rig
+from schemas import topics
 from schemas.envelope import Envelope
 from schemas.ids import message_id
 from services.cli import token
 from services.runtime import group_runner
 from services.runtime.database import create_engine
+from services.runtime.gate import StoredWaiter
 from services.runtime.http import always_ready
 from services.runtime.kafka_admin import Wanted, ensure_topics
 from services.runtime.kafka_client import KafkaSettings
@@ -165,7 +167,8 @@ class Api:
 
     async def deadlines(self, *messages: str) -> list[Any]:
         store = (await self._town.rig.store(self._town.sla)).inner
-        reader = Reader(store, self._town.sla, None, 1)
+        waiter = StoredWaiter("postgresql://nowhere/none", "sla", topics.EVENTS)
+        reader = Reader(store, self._town.sla, waiter, 1)
         app = make_app(self._settings, lambda: reader, always_ready)
         bearer = {"Authorization": f"Bearer {token.make(self._settings, ['coordinator'], ['kbr'], None)}"}
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://sla") as http:

@@ -38,6 +38,7 @@ from tests.checker import raw_log
 from tests.checker.invariants import check_log
 from tests.checker.raw_log import Raw, RawLog
 from tests.contract.rig import Rig, Running, until
+from tests.unit.regulations.given import acts_of
 from tests.unit.sla.given import at
 
 NINE = at("2026-11-16 09:00")
@@ -120,7 +121,7 @@ class Town:
         """The law of kbr as shipped (its act changed by `act`), with two calendar years."""
         files = load()
         authority = files.authorities["kbr"]
-        for one in files.acts_of("kbr").values():
+        for one in acts_of(files, "kbr"):
             await self.amend("act", {**as_data(one), **act}, LAW_AT, f"act-{one.id}")
         for year in (LAW_AT.year, LAW_AT.year + 1):
             await self.amend("calendar_year", library_year(year).model_dump(mode="json"), LAW_AT, f"year-{year}")

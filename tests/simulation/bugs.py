@@ -243,6 +243,19 @@ def _stamps_as_they_come(self: Judge, records: Sequence[Record], at: datetime | 
     return [self._prepare(record, record.stamp) for record in records]
 
 
+class RememberingSla(SimSla):
+    """It remembers the summaries that it asked for, though what was decided may have to be decided again."""
+
+    def __init__(self, partitions: int) -> None:
+        super().__init__(partitions)
+        self._told: set[str] = set()
+
+    def decide(self, states: States, given: Input, due: Due | None) -> Sequence[Output]:
+        said = [one for one in super().decide(states, given, due) if one.envelope.id not in self._told]
+        self._told |= {one.envelope.id for one in said if one.envelope.data["rule"] == "summary"}
+        return said
+
+
 class WallClockSla(SimSla):
     """Deadlines fire when this machine's clock says so, at every `reached`."""
 
@@ -268,7 +281,7 @@ def _releases(workflow: Callable[[], Decider] = NextWorkflow, sla: Callable[[], 
 
 FOLD, ONCE, GAPLESS, EFFECT, FINAL = "state is the fold", "said once", "gapless", "one outcome", "deadlines final"
 LETTERS, TIME, SETTLES, CODE = "dead letters", "told of time", "settles", "no fault of the code"
-AGAIN = "decided again"
+AGAIN, SUMMARY = "decided again", "summary asked for"
 
 BUGS: dict[str, Bug] = {
     "no-fencing": Bug(
@@ -301,6 +314,9 @@ BUGS: dict[str, Bug] = {
     ),
     "deadlines-by-the-wall-clock": Bug(
         lambda: _releases(sla=lambda: WallClockSla(PARTITIONS)), frozenset({FINAL}), _profile(skew=8, leap=10)
+    ),
+    "told-remembered-by-the-decider": Bug(
+        lambda: _releases(sla=lambda: RememberingSla(PARTITIONS)), frozenset({SUMMARY})
     ),
     "only-facts-folded": Bug(
         lambda: Parts(planted=_not_folding("deadlines")), frozenset({FINAL, FOLD}), _profile(kill_at=8)

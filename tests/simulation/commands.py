@@ -118,7 +118,7 @@ def _aside(seen: Seen, dice: Random) -> Given:
     choices: list[Given] = [
         ("escalate", {"ground": "socially_significant", "summary": "Нет воды"}, coordinator),
         ("refer_to_law_enforcement", {"body": "полиция", "summary": "Угроза"}, coordinator),
-        ("excuse_breach", {"rule": dice.choice(("route", "answer", "draft")), "reason": "Сбой"}, coordinator),
+        ("excuse_breach", _excuse(seen, dice.choice(("route", "answer", "draft"))), coordinator),
         ("dismiss", {"ground": "obscene_or_insulting"}, coordinator),
         ("triage", _triage(dice), coordinator),
         ("report_shortcoming", {"agency": agency, "description": "Не в срок"}, coordinator),
@@ -128,13 +128,18 @@ def _aside(seen: Seen, dice: Random) -> Given:
     return dice.choice(choices)
 
 
+def _excuse(seen: Seen, rule: str) -> dict[str, Any]:
+    """Now and then of an occurrence that never was. Not by the dice: what else they say in a seed stays as it was."""
+    return {"rule": rule, "occurrence": 5 if seen.sequence % 3 == 0 else 1, "reason": "Сбой"}
+
+
 def _after(seen: Seen, dice: Random) -> Given:
     coordinator = actor(seen.authority, "coordinator")
     executor = actor(seen.authority, "executor", seen.lead)
     choices: list[Given] = [
         ("record_feedback", {"satisfied": dice.random() < 0.5}, coordinator),
         ("score_answer", {"score": dice.randint(1, 5)}, coordinator),
-        ("excuse_breach", {"rule": "answer", "reason": "Сбой связи"}, coordinator),
+        ("excuse_breach", _excuse(seen, "answer"), coordinator),
         ("propose_case", {"text": "Отремонтировано"}, executor),
     ]
     for case, (agency, status) in seen.cases.items():

@@ -36,7 +36,7 @@ def amendments() -> tuple[Envelope, ...]:
     years = [library_year(year) for year in YEARS]
     for region in REGIONS:
         authority = files().authorities[region]
-        wanted = differences(None, authority, files().acts_of(region), years)
+        wanted = differences(None, authority, files().acts, years)
         for position, amendment in enumerate(wanted):
             found.append(
                 Envelope(

@@ -112,6 +112,9 @@ class SimLog:
         await asyncio.sleep(0)
         return await self._memory.ends(partitions)
 
+    async def written(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        return await self._memory.written(partitions)
+
     async def beginnings(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         await asyncio.sleep(0)
         return await self._memory.beginnings(partitions)

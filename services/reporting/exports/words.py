@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta, tzinfo
 
 from regulations.words import RULES as RULES
+from schemas.roles import ROLES as ROLES
 
 STATUSES = {
     "registered": "зарегистрировано",
@@ -29,16 +30,6 @@ DEADLINE_STATES = {
     "pending": "ждёт календаря",
 }
 """The contract's states of a deadline; `pending`: none yet, for want of a calendar year."""
-ROLES = {
-    "monitor": "мониторинг",
-    "coordinator": "куратор",
-    "executor": "исполнитель",
-    "deputy": "заместитель руководителя",
-    "head": "руководитель",
-    "committee": "комитет",
-    "auditor": "аудитор",
-    "operator": "оператор",
-}
 NETWORKS = {
     "vk": "ВКонтакте",
     "ok": "Одноклассники",
@@ -81,6 +72,9 @@ GROUNDS = {
     "rising_activity": "рост активности",
     "resonance": "резонанс",
 }
+MODERATION = {"deleted": "комментарий удалён", "author_blocked": "автор заблокирован"}
+WHOM = {"executor": "исполнитель", "sector_block": "руководитель отраслевого блока"}
+"""Who is told of a step, beside the coordinator, whom each act calls in its own way."""
 KINDS = {"answer": "ответ", "interim": "промежуточный ответ", "clarification": "запрос уточнения"}
 DELIVERY = {
     None: "ещё не отправлено",

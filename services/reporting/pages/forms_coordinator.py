@@ -16,7 +16,6 @@ from services.reporting.projections.register import Assignment, Draft, Row
 
 IMPORTANCE = [("ordinary", "обычная"), ("high", "высокая")]
 YES_NO = [("false", "нет"), ("true", "да")]
-MODERATION = [("deleted", "комментарий удалён"), ("author_blocked", "автор заблокирован")]
 
 
 def forms(standing: Standing) -> Iterator[Form]:
@@ -159,7 +158,8 @@ def _dismissal(act: Act) -> Form:
     ]
     if act.dismissal.moderation is not None:
         hint = words.paragraph(act.dismissal.moderation)
-        fields.append(Field("moderation", "Меры модерации", "checks", options=MODERATION, hint=hint))
+        measures = list(words.MODERATION.items())
+        fields.append(Field("moderation", "Меры модерации", "checks", options=measures, hint=hint))
     return Form("dismiss", "Не подлежит обработке", "Не обрабатывать", fields, danger=True)
 
 

@@ -22,6 +22,11 @@ def role(directory: Directory, name: str) -> str:
     return words.of(words.ROLES, name)
 
 
+def told(directory: Directory, whom: str) -> str:
+    """Who is told of a step, as the act names them."""
+    return role(directory, whom) if whom == events.COORDINATOR else words.of(words.WHOM, whom)
+
+
 def owner(directory: Directory, by: str, of: str | None) -> str:
     """Who owes something: an agency, or else a role."""
     return agency(directory, of) if of else role(directory, by)

@@ -14,17 +14,19 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.routing import APIRoute
 
 from schemas.envelope import Actor
+from schemas.roles import READERS, ROLES
 from services.reporting.context import Context
 from services.reporting.pages import render
 from services.runtime import problems
 from services.runtime.problems import ProblemError
-from services.runtime.tokens import ROLES, Claims, Verifier, local_token
+from services.runtime.tokens import Claims, Verifier, local_token
 
 COOKIE = "otklik_session"
 TTL = timedelta(hours=12)
 PUBLIC = ("/", "/login", "/logout", "/p/*", "/static/*", "/oidc/*")
 """Paths that the guard lets through: each page asks for its visitor itself, to send a stranger to the login."""
-READING = tuple(role for role in ROLES if role != "monitor")
+READING = tuple(role for role in ROLES if role in READERS or role == "executor")
+"""Whom the pages have something to show."""
 
 
 class Stranger(Exception):

@@ -66,7 +66,7 @@ _FIELDS = {
     "agency": "Орган", "justification": "Обоснование", "text": "Текст", "measures": "Принятые меры", "progress": "Ход решения",
     "kind": "Вид", "by": "Готовит", "quality": "Оценка", "comments": "Замечания", "url": "Ссылка", "place": "Место",
     "summary": "Суть", "to": "Кому", "then": "Затем", "body": "Орган", "description": "Недостаток", "satisfied": "Доволен ответом",
-    "score": "Оценка", "rule": "Срок", "whom": "Кого", "paragraph": "Пункт", "detected_by": "Выявлено", "executors": "Исполнители",
+    "score": "Оценка", "rule": "Срок", "whom": "Кто", "paragraph": "Пункт", "detected_by": "Выявлено", "executors": "Исполнители",
     "official": "Ответственный", "drafted_by": "Готовит ответ", "author_link": "Автор",
 }  # fmt: skip
 _SKIPPED = {"substituted", "role", "joint", "marked", "lead"}
@@ -109,6 +109,10 @@ def _text(name: str, value: Any, directory: Directory) -> str:
         return "да" if value else "нет"
     if name == "topics":
         return words.topics(value)
+    if name == "moderation":
+        return ", ".join(words.of(words.MODERATION, one) for one in value)
+    if name == "whom":
+        return ", ".join(naming.told(directory, one) for one in value)
     if isinstance(value, list):
         return ", ".join(map(str, value))
     if name in tables:

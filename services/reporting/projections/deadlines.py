@@ -11,13 +11,15 @@ from services.runtime.decider import UnknownEvent
 
 COUNTED: frozenset[Kind] = frozenset({"met", "breached", "met-late", "excused", "approaching"})
 """What is kept one row an event; the rest only changes the deadline."""
+_CLOSING: frozenset[Kind] = frozenset({"met", "breached", "cancelled", "excused"})
+"""Kinds that are the name of the state which they bring."""
 
 
 def kind_of(envelope: Envelope) -> Kind:
     """Raises UnknownEvent on a type that this version does not know."""
     kind = TYPES.get(envelope.type)
     if kind is None or envelope.subject is None:
-        raise UnknownEvent(f"{envelope.type} is not an event of a deadline that this version knows")
+        raise UnknownEvent(f"тип события {envelope.type} этой версии неизвестен")
     return kind
 
 
@@ -44,13 +46,16 @@ def befell(envelope: Envelope) -> dict[str, Any] | None:
     }
 
 
-def evolve(before: dict[str, Any] | None, envelope: Envelope, offset: int) -> dict[str, Any]:
-    """The deadline's row after one more event; `offset` is the record's on `deadlines`. One already folded changes nothing."""
+def evolve(before: dict[str, Any] | None, envelope: Envelope, offset: int) -> dict[str, Any] | None:
+    """The deadline's row after one more event; `offset` is the record's on `deadlines`. One already folded changes nothing,
+    nor does an excuse that was ignored: it may be of a deadline that never was, and then bears instants of no duty."""
     if before is not None and offset <= before["offset"]:
         return before
     if envelope.type == PENDING:
         return _pending(before, envelope, offset)
     kind = kind_of(envelope)
+    if kind == "excuse-ignored":
+        return before
     data = DeadlineData.model_validate(envelope.data)
     row = dict(before) if before is not None else _first()
     row.update(_told(data, envelope), offset=offset)
@@ -113,17 +118,9 @@ def _about(data: DeadlineData | PendingData, envelope: Envelope) -> dict[str, An
 
 
 def _state(before: str, kind: Kind) -> str:
-    match kind:
-        case "set" | "moved" | "approaching" | "excuse-ignored":
-            return "open" if before == "pending" else before
-        case "met":
-            return "met"
-        case "breached":
-            return "breached"
-        case "met-late":
-            # A later fulfilment says so, but the human's word on the breach stays.
-            return "excused" if before == "excused" else "met_late"
-        case "cancelled":
-            return "cancelled"
-        case "excused":
-            return "excused"
+    if kind == "met-late":
+        # A later fulfilment says so, but the human's word on the breach stays.
+        return "excused" if before == "excused" else "met_late"
+    if kind in _CLOSING:
+        return kind
+    return "open" if before == "pending" else before

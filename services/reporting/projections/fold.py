@@ -95,17 +95,14 @@ def _fold_event(one: Told, rows: Rows, latest: dict[str, Row]) -> None:
             "data": envelope.data,
         })  # fmt: skip
     elif envelope.type != events.Reached.type:
-        raise UnknownEvent(f"{envelope.type} is not an event that this version knows")
+        raise UnknownEvent(f"тип события {envelope.type} этой версии неизвестен")
 
 
 def _fold_deadline(one: Told, rows: Rows, known: Mapping[str, dict[str, Any]]) -> None:
-    if one.envelope.type == events.Reached.type:
-        # How far sla has come, where it says so itself.
-        return
     deadline_id = one.envelope.data.get("deadline_id", "")
     before = rows.deadlines.get(deadline_id) or known.get(deadline_id)
     after = deadlines.evolve(before, one.envelope, one.offset)
-    if after is before:
+    if after is None or after is before:
         return
     rows.deadlines[deadline_id] = after | {"partition": one.partition}
     if (row := deadlines.befell(one.envelope)) is not None:

@@ -113,7 +113,7 @@ def evolve(before: Row | None, envelope: Envelope) -> Row:
     kind = events.MESSAGE_EVENTS.get(envelope.type)
     sequence = envelope.sequence
     if kind is None or envelope.subject is None or sequence is None:
-        raise UnknownEvent(f"{envelope.type} is not an event of a message that this version knows")
+        raise UnknownEvent(f"тип события {envelope.type} этой версии неизвестен")
     event = kind.model_validate(envelope.data)
     if isinstance(event, events.Registered):
         return _registered(envelope, event)

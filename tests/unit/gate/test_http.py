@@ -12,7 +12,9 @@ import pytest
 from fastapi import FastAPI, Request
 
 from schemas.detections import Detection
-from services.runtime.http import Check, CurrentActor, Ready, create_app, require_authority, require_role
+from services.runtime import problems
+from services.runtime.health import Check
+from services.runtime.http import CurrentActor, Ready, create_app, require_role
 from services.runtime.settings import Settings, load_settings
 from services.runtime.tokens import Claims, ensure_local_key, local_token
 
@@ -42,7 +44,8 @@ def example(settings: Settings, ready: Ready | None = None) -> FastAPI:
     @app.post("/v1/detections")
     async def detect(detection: Detection, actor: CurrentActor) -> dict[str, str]:
         require_role(actor, "monitor")
-        require_authority(actor, detection.authority)
+        if detection.authority not in actor.authorities:
+            raise problems.not_found()
         return {"message_id": detection.message_id}
 
     @app.get("/v1/things/{thing_id}")

@@ -78,4 +78,5 @@ async def test_the_gate_answers_429_with_when_to_come_again_and_a_stream_counts_
     assert often.headers["content-type"] == "application/problem+json"
     assert often.json()["type"] == "urn:otklik:problem:rate-limited"
     assert 0 < int(often.headers["retry-after"]) <= 100
+    assert often.json()["detail"].endswith("Много сразу быстрее подавать потоком: /v1/detections/batch.")
     assert len(appended.taken) == 52

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 from regulations.directory import Directory, amended, evolve, faults
-from regulations.law import applied, differences
+from regulations.law import amendment_id, differences
 from regulations.load import LawFiles, load
+from regulations.model import Act
 from regulations.working_time.library_years import library_years
 from schemas.inbox import Amendment
 from schemas.outcomes import Fault
@@ -17,10 +19,23 @@ APPLIED_AT = datetime(2026, 11, 1, 9, tzinfo=UTC)
 LATER = datetime(2026, 11, 16, 9, tzinfo=UTC)
 
 
+def acts_of(files: LawFiles, authority: str) -> list[Act]:
+    """The acts that an authority's file names."""
+    return [files.acts[entry.id] for entry in files.authorities[authority].regulations]
+
+
 def in_force(authority: str) -> Directory:
     """The directory of a shipped authority, right after `law apply`."""
-    amendments = differences(None, LAW.authorities[authority], LAW.acts_of(authority), library_years())
-    directory = applied(None, authority, amendments, APPLIED_AT)
+    amendments = differences(None, LAW.authorities[authority], LAW.acts, library_years())
+    return applied(authority, amendments, APPLIED_AT)
+
+
+def applied(authority: str, amendments: Iterable[Amendment], time: datetime) -> Directory:
+    """The directory that these amendments make from nothing, as a partition folds them."""
+    directory: Directory | None = None
+    for position, amendment in enumerate(amendments):
+        identity = amendment_id(None, authority, position, amendment)
+        directory = evolve(directory, authority, amended(directory, identity, amendment), time)
     assert directory is not None
     return directory
 

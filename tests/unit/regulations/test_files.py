@@ -186,4 +186,4 @@ def test_a_sixth_region_is_two_new_files_beside_the_shipped_ones(tmp_path: Path)
     (tmp_path / "authorities" / "sixth.toml").write_text(authority)
     law = load(SHIPPED, tmp_path)
     assert len(law.authorities) == 6
-    assert law.acts_of("sixth")["sixth-2026-1"].rules == LAW.acts_of("kbr")["kbr-2022-137"].rules
+    assert law.acts["sixth-2026-1"].rules == LAW.acts["kbr-2022-137"].rules

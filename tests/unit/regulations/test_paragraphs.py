@@ -17,7 +17,7 @@ from regulations.docs import FOLDER, pages
 from regulations.model import RuleName
 from regulations.words import RULES
 from regulations.working_time.schedule import Schedule
-from tests.unit.regulations.given import LAW, in_force
+from tests.unit.regulations.given import LAW, acts_of, in_force
 
 EXAMPLES = Path(__file__).parents[2] / "regulations" / "examples" / "regional_days.json"
 
@@ -84,7 +84,7 @@ def test_every_rule_of_the_model_has_its_words() -> None:
 
 @pytest.mark.parametrize("authority", sorted(LAW.authorities))
 def test_a_page_calls_a_rule_by_its_one_name(authority: str) -> None:
-    (act,) = LAW.acts_of(authority).values()
+    (act,) = acts_of(LAW, authority)
     page = pages(LAW)[f"{authority}.md"]
     assert all(f"| `{name}` | {rule.paragraph} | {RULES[name]}: " in page for name, rule in act.rules.items())
 

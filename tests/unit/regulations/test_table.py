@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from regulations.model import Act, Rule
-from tests.unit.regulations.given import LAW
+from tests.unit.regulations.given import LAW, acts_of
 
 AUTHORITIES = ("kbr", "kemerovo", "nenets", "kursky", "buryatia")
 H, MIN = "h", "min"
@@ -57,7 +57,7 @@ def rules_of(authority: str) -> dict[str, Rule]:
 
 
 def act_of(authority: str) -> Act:
-    (act,) = LAW.acts_of(authority).values()
+    (act,) = acts_of(LAW, authority)
     return act
 
 

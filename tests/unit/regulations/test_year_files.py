@@ -49,7 +49,7 @@ def test_a_year_of_a_file_comes_into_force_by_an_amendment_and_once(tmp_path: Pa
     files = law_with(tmp_path, f'year = {YEAR}\nbasis = "постановление № 1"\n{MOVED}\n')
     years = files.years_over(library_years())
     directory = in_force("kbr")
-    (amendment,) = differences(directory, LAW.authorities["kbr"], LAW.acts_of("kbr"), years)
+    (amendment,) = differences(directory, LAW.authorities["kbr"], LAW.acts, years)
     assert (amendment.kind, amendment.basis, refused(directory, amendment)) == (
         "calendar_year",
         "постановление № 1",
@@ -58,9 +58,9 @@ def test_a_year_of_a_file_comes_into_force_by_an_amendment_and_once(tmp_path: Pa
     directory = after(directory, amendment)
     assert schedule(directory).day(date(YEAR, 12, 29)).kind == "off"
     assert schedule(directory).day(date(YEAR, 2, 22)).kind == "short"
-    assert differences(directory, LAW.authorities["kbr"], LAW.acts_of("kbr"), years) == []
+    assert differences(directory, LAW.authorities["kbr"], LAW.acts, years) == []
     # Applied once by --folder, it stays when the folder is not there at the next start.
-    assert differences(directory, LAW.authorities["kbr"], LAW.acts_of("kbr"), library_years()) == []
+    assert differences(directory, LAW.authorities["kbr"], LAW.acts, library_years()) == []
 
 
 def test_a_file_stands_for_the_librarys_year(tmp_path: Path) -> None:

@@ -23,6 +23,11 @@ def at(text: str) -> datetime:
     return datetime.strptime(f"2026.{text} +0300", "%Y.%d.%m %H:%M %z")
 
 
+async def eleven() -> datetime:
+    """How far a house has come that stands still: Tuesday morning."""
+    return at("17.11 11:00")
+
+
 class Log:
     """Both topics of one partition; `told` is what a projection reads, in the order of writing."""
 
@@ -80,7 +85,7 @@ class Log:
     def shipped_law(self, authority: str) -> None:
         """The law of an authority as its files say it."""
         files = load()
-        found = differences(None, files.authorities[authority], files.acts_of(authority), library_years())
+        found = differences(None, files.authorities[authority], files.acts, library_years())
         for number, amendment in enumerate(found, start=1):
             self.amended(authority, number, amendment.kind, amendment.data, at("01.10 09:00"))
 

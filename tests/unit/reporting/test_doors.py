@@ -16,14 +16,14 @@ import pytest_asyncio
 from docx import Document
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.reporting.api import app_of, now
-from services.reporting.context import Context
+from services.reporting.api import app_of
+from services.reporting.pages.session import COOKIE
 from services.reporting.reports.law import Laws
 from services.reporting.store import apply
 from services.runtime.http import always_ready
 from services.runtime.settings import Settings
 from services.runtime.tokens import Claims, ensure_local_key, local_token
-from tests.unit.reporting.given import Log, Message, at
+from tests.unit.reporting.given import Log, Message, at, eleven
 
 NOW = at("17.11 12:00")
 
@@ -59,7 +59,7 @@ async def door(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[Door]:
     settings = Settings(data=tmp_path, partitions=1)
     assert settings.local_key is not None
     ensure_local_key(settings.local_key)
-    app = app_of(settings, engine, always_ready, context=Context(settings, engine, lambda: NOW, now))
+    app = app_of(settings, engine, always_ready, eleven, clock=lambda: NOW)
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8004") as client:
         yield Door(client, engine, settings)
@@ -158,11 +158,12 @@ async def test_xlsx_of_the_register_holds_texts_as_texts(door: Door) -> None:
 async def test_roles_and_tenants_are_kept_apart(door: Door) -> None:
     await door.fold(a_log())
     summary = "/v1/summaries/kbr/2026-11"
-    for role in ("coordinator", "auditor", "head", "deputy", "committee", "operator"):
+    for role in ("coordinator", "auditor", "head", "deputy", "committee"):
         assert (await door.get(summary, role)).status_code == 200
+    for role in ("monitor", "operator"):
+        for path in (summary, "/v1/register", "/v1/overdue/kbr", "/v1/accounts/kbr"):
+            assert (await door.get(path, role)).status_code == 403, (role, path)
     assert (await door.get(summary, "executor", agency="minstroy")).status_code == 403
-    assert (await door.get(summary, "monitor")).status_code == 403
-    assert (await door.get("/v1/register", "monitor")).status_code == 403
     assert (await door.get("/v1/summaries/kemerovo/2026-11")).status_code == 404
     assert (await door.get("/v1/register", authority="kemerovo")).status_code == 404
     assert (await door.client.get("/v1/register")).status_code == 401
@@ -258,7 +259,7 @@ async def test_the_login_leads_nowhere_else(door: Door, back: str) -> None:
 
 async def test_a_choice_that_cannot_be_is_refused(door: Door) -> None:
     await door.fold(a_log())
-    for role, agency in (("monitor", ""), ("executor", ""), ("executor", "nobody"), ("king", "")):
+    for role, agency in (("monitor", ""), ("operator", ""), ("executor", ""), ("executor", "nobody"), ("king", "")):
         answer = await logged_in(door, role, agency)
         assert answer.status_code == 422
         assert "set-cookie" not in answer.headers
@@ -280,6 +281,9 @@ async def test_every_page_opens_for_whom_it_is(door: Door) -> None:
     await logged_in(door, "executor", "minstroy")
     assert (await door.client.get(f"/p/messages/{message}")).status_code == 404
     assert "Нет тепла" not in (await door.client.get("/")).text
+    door.client.cookies.clear()
+    door.client.cookies.set(COOKIE, door.token("operator"))
+    assert "Войти иначе" in (await door.client.get("/")).text
 
 
 async def test_an_executor_reads_nothing_of_what_others_wrote(door: Door) -> None:

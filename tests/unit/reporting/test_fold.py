@@ -15,7 +15,7 @@ from services.reporting.access import Sight
 from services.reporting.projections.fold import Told
 from services.reporting.reports.law import Laws
 from services.reporting.reports.register import Wanted, page
-from services.reporting.store import apply, reached_by_all, wipe
+from services.reporting.store import apply, undecided_until, wipe
 from services.runtime.decider import UnknownEvent
 from tests.unit.reporting.given import Log, Message, at
 
@@ -146,6 +146,44 @@ async def test_a_deadline_without_its_calendar_year_waits_and_is_then_set(engine
         assert (await connection.execute(states)).one()[:2] == ("open", at("17.11 09:00"))
 
 
+async def test_an_ignored_excuse_makes_no_deadline_and_changes_none(engine: AsyncEngine) -> None:
+    log = Log()
+    one = Message(log, 1, "16.11 09:00")
+    one.deadline("set", "16.11 09:00", "route", "16.11 09:30")
+    one.deadline("met", "16.11 09:10", "route", "16.11 09:30")
+    one.deadline("pending", "16.11 09:00", "answer", "17.11 09:00", year=2027, reason="нет календаря на 2027 год")
+    one.deadline("set", "16.11 09:00", "draft", "16.11 18:00")
+    await fold_in(engine, [log.told])
+    before = (await all_rows(engine))["reporting.deadlines"]
+    for rule, occurrence in (("route", 1), ("answer", 1), ("draft", 1), ("answer", 2), ("publish", 3)):
+        one.deadline("excuse-ignored", "16.11 09:20", rule, "16.11 09:20", occurrence=occurrence, reason="нет такого")
+    await fold_in(engine, [log.told])
+    assert (await all_rows(engine))["reporting.deadlines"] == before
+    async with engine.connect() as connection:
+        assert not await undecided_until(connection, ["kbr"], at("16.11 12:00"))
+
+
+async def test_a_deadline_that_is_set_after_an_excuse_of_it_was_ignored_is_shown(engine: AsyncEngine) -> None:
+    log = Log()
+    one = Message(log, 1, "16.11 09:00")
+    one.deadline("excuse-ignored", "16.11 09:20", "answer", "16.11 09:20", reason="нет такого")
+    one.deadline("set", "16.11 09:30", "answer", "17.11 09:00")
+    await fold_in(engine, [log.told])
+    async with engine.connect() as connection:
+        found = (await connection.execute(select(tables.deadlines.c.state, tables.deadlines.c.reason))).one()
+    assert tuple(found) == ("open", None)
+
+
+async def test_a_duty_that_is_due_at_the_very_instant_is_undecided_until_sla_has_spoken(engine: AsyncEngine) -> None:
+    log = Log()
+    one = Message(log, 1, "16.11 09:00")
+    one.deadline("set", "16.11 09:00", "route", "16.11 09:30")
+    await fold_in(engine, [log.told])
+    async with engine.connect() as connection:
+        assert await undecided_until(connection, ["kbr"], at("16.11 09:30"))
+        assert not await undecided_until(connection, ["kbr"], at("16.11 09:29"))
+
+
 async def test_an_unknown_event_stops_the_partition_and_stores_nothing(engine: AsyncEngine) -> None:
     log = Log()
     Message(log, 1, "16.11 09:00").tell("teleported", "16.11 09:10")
@@ -223,15 +261,3 @@ async def test_an_edited_post_shows_its_new_words_and_the_past_its_old_ones(engi
         assert (now[0].text, then[0].text) == ("Новое", "Старое")
         stored = (await connection.execute(select(tables.story.c.data))).scalars().all()
         assert all("post" not in data for data in stored)
-
-
-async def test_an_instant_is_reached_when_every_partition_has_reached_it(engine: AsyncEngine) -> None:
-    first, second = Log(0), Log(1)
-    first.reached(at("16.11 12:00"))
-    await fold_in(engine, [first.told])
-    async with engine.connect() as connection:
-        assert await reached_by_all(connection, 2) is None
-    second.reached(at("16.11 11:00"))
-    await fold_in(engine, [second.told])
-    async with engine.connect() as connection:
-        assert await reached_by_all(connection, 2) == at("16.11 11:00")

@@ -26,7 +26,7 @@ from services.reporting.store import apply
 from services.runtime.http import always_ready, serve
 from services.runtime.settings import Settings
 from tests.ports import free_port
-from tests.unit.reporting.given import Log, Message
+from tests.unit.reporting.given import Log, Message, eleven
 
 CODE = "the-code"
 
@@ -93,7 +93,7 @@ async def browser(engine: AsyncEngine, issuer: Issuer, tmp_path: Path) -> AsyncI
     async with engine.begin() as connection:
         await apply(connection, log.told)
     settings = Settings(data=tmp_path, partitions=1, oidc_issuer=issuer.url, oidc_audience="otklik")
-    app = app_of(settings, engine, always_ready)
+    app = app_of(settings, engine, always_ready, eleven)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://127.0.0.1:8004") as client:
         yield client
 

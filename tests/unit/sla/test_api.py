@@ -11,13 +11,15 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from schemas import topics
 from schemas.ids import period_id
+from services.runtime import reading
+from services.runtime.gate import StoredWaiter
 from services.runtime.http import always_ready
 from services.runtime.memory_store import MemoryStore
 from services.runtime.settings import Settings, load_settings
 from services.runtime.store import Stored
 from services.runtime.tokens import Claims, ensure_local_key, local_token
-from services.sla import store
 from services.sla.api import make_app
 from services.sla.store import Reader
 from tests.unit.sla import happenings as h
@@ -45,6 +47,11 @@ class Api:
         return {"Authorization": f"Bearer {made}"}
 
 
+def nobody_tells() -> StoredWaiter:
+    """A waiter that hears of nothing that is stored."""
+    return StoredWaiter("postgresql://nowhere/none", "sla", topics.EVENTS)
+
+
 async def stored(world: World) -> MemoryStore:
     """The world's states, as a partition has them stored."""
     memory = MemoryStore()
@@ -58,7 +65,7 @@ async def stored(world: World) -> MemoryStore:
 @pytest_asyncio.fixture(loop_scope="session")
 async def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Api]:
     monkeypatch.delenv("OTKLIK_OIDC_ISSUER", raising=False)
-    monkeypatch.setattr(store, "AT_LEAST_SECONDS", 0.05)
+    monkeypatch.setattr(reading, "AT_LEAST_SECONDS", 0.05)
     settings = load_settings(data=tmp_path, log_level="error")
     assert settings.local_key is not None
     ensure_local_key(settings.local_key)
@@ -66,7 +73,7 @@ async def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
     world.event(h.registered(world, "2026-12-29 09:00"), "2026-12-29 09:00")
     world.event(h.routed("a", "b"), "2026-12-29 09:10").event(h.issued("a"), "2026-12-29 09:10")
     world.event(h.published("d1", "a", "interim"), "2026-12-29 10:00")
-    reader = Reader(await stored(world), world.decider, None, 1)
+    reader = Reader(await stored(world), world.decider, nobody_tells(), 1)
     app = make_app(settings, lambda: reader, always_ready)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://sla") as http:
         yield Api(http, settings, world)
@@ -92,12 +99,15 @@ async def test_a_deadline_that_waits_for_a_year_says_which(api: Api) -> None:
     assert "производственный календарь на 2027 год не задан" in body["pending"][0]["reason"]
 
 
-async def test_deadlines_of_a_period_are_read_by_its_id_by_those_who_read_all(tmp_path: Path) -> None:
+async def test_deadlines_of_a_period_are_read_by_its_id_by_those_who_read_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "AT_LEAST_SECONDS", 0.05)
     settings = load_settings(data=tmp_path, log_level="error")
     assert settings.local_key is not None
     ensure_local_key(settings.local_key)
     world = World("kursky").reached("2026-11-20 10:00").reached("2026-12-01 00:01")
-    reader = Reader(await stored(world), world.decider, None, 1)
+    reader = Reader(await stored(world), world.decider, nobody_tells(), 1)
     app = make_app(settings, lambda: reader, always_ready)
     path = f"/v1/messages/{period_id('kursky', 'summary', '2026-11')}/deadlines"
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://sla") as http:
@@ -110,6 +120,8 @@ async def test_deadlines_of_a_period_are_read_by_its_id_by_those_who_read_all(tm
         executor = {"authorities": ("kursky",), "roles": ("executor",), "agency": "upr-obr"}
         assert (await api.get(path, **executor)).status_code == 404
         assert (await api.get(path, authorities=("kbr",))).status_code == 404
+        # The period has no event yet.
+        assert (await api.get(f"{path}?at_least=1", authorities=("kursky",))).status_code == 504
 
 
 async def test_another_authoritys_message_does_not_exist(api: Api) -> None:

@@ -110,6 +110,14 @@ def test_a_new_act_judges_only_later_messages() -> None:
     assert given.due("answer") == "17.11 10:00"
 
 
+def test_an_excuse_of_a_deadline_that_waits_for_its_year_leaves_it_waiting() -> None:
+    given = registered("2026-12-29 09:00", years=(2026,))
+    assert decree(given, "2026-12-30", "2026-12-29 09:10") == ["pending draft/1", "pending answer/1"]
+    mark = given.mark()
+    given.event(h.excused("answer"), "2026-12-29 10:00").reached("2026-12-30 12:00")
+    assert "excuse-ignored answer/1" in given.said(mark) and "breached answer/1" not in given.said(mark)
+
+
 def test_a_year_that_nobody_gave_is_told_and_not_guessed() -> None:
     given = registered("2026-12-30 17:00", years=(2026,))
     assert given.said() == ["set route/1", "pending answer/1", "pending draft/1"]

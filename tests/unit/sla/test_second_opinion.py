@@ -9,12 +9,13 @@ from functools import cache
 import pytest
 
 from regulations.directory import Directory
-from regulations.law import applied, differences
+from regulations.law import differences
 from regulations.load import load
 from regulations.working_time.library_years import library_years
 from regulations.working_time.year_summary import year_summary
 from services.sla.calculate import Fact, Question, calculate
 from services.sla.law import Law
+from tests.unit.regulations.given import applied
 from tests.unit.sla.second_opinion import TRANSFERS, ZONES, Clock, federal, second_opinion
 
 MILESTONES = ("detected", "received", "issued", "returned", "issued_to_contributor", "contributed", "submitted",
@@ -33,14 +34,8 @@ CASES = 250
 def shipped(authority: str) -> Directory:
     """The law of an authority as a fresh installation applies it."""
     files = load()
-    found = applied(
-        None,
-        authority,
-        differences(None, files.authorities[authority], files.acts_of(authority), library_years()),
-        datetime(2026, 11, 24, tzinfo=UTC),
-    )
-    assert found is not None
-    return found
+    amendments = differences(None, files.authorities[authority], files.acts, library_years())
+    return applied(authority, amendments, datetime(2026, 11, 24, tzinfo=UTC))
 
 
 @pytest.mark.parametrize("authority", ZONES)

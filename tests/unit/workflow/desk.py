@@ -24,6 +24,7 @@ from services.runtime.decider import Output
 from services.workflow.decider import WorkflowDecider
 from services.workflow.state import Message, Period
 from tests.given import Partition
+from tests.unit.regulations.given import acts_of
 
 REGIONS = ("kbr", "kemerovo", "nenets", "kursky", "buryatia")
 START = datetime(2026, 11, 16, 6, 0, tzinfo=UTC)
@@ -39,7 +40,7 @@ def law() -> LawFiles:
 @cache
 def _world(region: str) -> Directory:
     partition = Partition(WorkflowDecider())
-    known = [("act", act) for act in law().acts_of(region).values()]
+    known = [("act", act) for act in acts_of(law(), region)]
     for number, (kind, said) in enumerate([*known, ("authority", law().authorities[region])]):
         amendment = Envelope(
             id=str(uuid5(NAMES, f"{region}/{number}")),

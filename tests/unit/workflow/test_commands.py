@@ -148,6 +148,14 @@ def test_a_command_is_given_by_its_roles_alone(name: str, role: str) -> None:
         outcome.refused(403, "wrong-role")
 
 
+def test_who_may_give_a_command_is_told_in_russian_with_the_slug_that_the_token_bears() -> None:
+    desk = Desk().routed()
+    told = desk.give("route", desk.actor("executor", desk.a), **EXAMPLES["route"]).refused(403, "wrong-role").detail
+    assert told == "Команду «route» подаёт: куратор (coordinator)."
+    told = desk.give("refer_to_law_enforcement", desk.actor("head"), **EXAMPLES["refer_to_law_enforcement"])
+    assert told.refused(403, "wrong-role").detail.endswith("подаёт: куратор (coordinator), исполнитель (executor).")
+
+
 def test_every_command_about_a_message_has_an_example_here() -> None:
     assert set(EXAMPLES) | PERIODS == set(COMMANDS)
 

@@ -11,6 +11,7 @@ from schemas.envelope import Actor, Envelope
 from schemas.events import RatingDelivered, SummaryDelivered
 from schemas.ids import period_id
 from schemas.inbox import AMENDMENT
+from tests.unit.regulations.given import acts_of
 from tests.unit.workflow.desk import REGIONS, Desk, Outcome, law
 
 AFTER = datetime(2027, 2, 1, 6, tzinfo=UTC)
@@ -138,7 +139,7 @@ def test_reports_are_told_in_sequence_of_their_own() -> None:
 def with_a_second_act(region: str, summary: dict[str, Any], first_day: str = "2027-01-01") -> Desk:
     """The desk after an amendment of December: from `first_day` on, the region's act with another `summary`."""
     desk = Desk(region, at=datetime(2026, 12, 10, 6, tzinfo=UTC))
-    (old,) = law().acts_of(region).values()
+    (old,) = acts_of(law(), region)
     new = as_data(old) | {"id": SECOND, "summary": as_data(old.summary) | summary}
     file = as_data(law().authorities[region])
     committee = {"id": "committee", "name": "Комитет", "chair": file["leaders"][0]["post"]}

@@ -77,12 +77,6 @@ def test_any_offset_of_the_start_is_the_same_instant_and_the_answer_is_local():
     assert due.isoformat() == "2026-01-12T10:00:00+03:00"
 
 
-def test_next_working_instant_is_itself_or_the_next_opening():
-    assert WORK.next_working_instant(at("2026-11-16T10:00")) == at("2026-11-16T10:00")
-    assert WORK.next_working_instant(at("2026-11-16T13:00")) == at("2026-11-16T14:00")
-    assert WORK.next_working_instant(at("2026-12-30T18:00")) == at("2027-01-11T09:00")
-
-
 def test_working_days_do_not_count_the_day_of_the_start():
     assert WORK.add_working_days(at("2026-11-16T00:00"), 7) == at("2026-11-25T18:00")
     assert WORK.add_working_days(at("2025-12-30T16:31"), 7) == at("2026-01-20T18:00")
@@ -142,7 +136,6 @@ def test_a_naive_instant_is_refused_by_every_method():
         lambda: WORK.between(naive, good),
         lambda: WORK.between(good, naive),
         lambda: WORK.add_working_days(naive, 1),
-        lambda: WORK.next_working_instant(naive),
         lambda: WORK.stretches(naive, good),
         lambda: PlainTime("UTC").add(naive, wh(1)),
     ):

@@ -15,6 +15,7 @@ from regulations.working_time import (
     YearUnknown,
 )
 from regulations.working_time.library_years import decreed_years, is_decreed, library_year
+from regulations.working_time.segment import minutes_of
 from tests.unit.working_time.given import federal, schedule_of, wh
 
 FEDERAL = federal()
@@ -200,7 +201,7 @@ def test_hours_that_contradict_themselves_are_refused(entry):
 def test_hours_are_read_and_written_alike():
     data = {"days": "mon-thu,sat", "from": "8:00", "to": "24:00", "lunch": {"from": "12:00", "to": "12:45"}}
     hours = Hours.parse(data)
-    assert hours.minutes_a_week == 5 * (16 * 60 - 45)
+    assert sum(minutes_of(day) for day in hours.week()) == 5 * (16 * 60 - 45)
     assert hours.model_dump(mode="json")["entries"][0]["from"] == "08:00"
     assert Hours.parse(hours.model_dump(mode="json")) == hours
 
