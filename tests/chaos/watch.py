@@ -23,15 +23,19 @@ PARTITION = "partition "
 
 @dataclass
 class Seen:
-    """`changes`: a partition that has another replica than before. `gaps`: seconds in which nobody worked a partition."""
+    """`changes`: a partition that has another replica than before. `gaps`: seconds in which nobody worked a partition, and
+    whose it is."""
 
     changes: int = 0
-    gaps: list[float] = field(default_factory=list)
+    gaps: list[tuple[float, str]] = field(default_factory=list)
     restarts: Counter[str] = field(default_factory=Counter)
 
     def failover(self) -> str:
-        """The median and the longest gap, in seconds; they tell the detection of a loss too, and end with the opened partition."""
-        return f"{median(self.gaps):.1f} / {max(self.gaps):.1f} s" if self.gaps else "—"
+        """The median and the longest gap, in seconds; they hold the detection of a loss too, and end with the opened partition."""
+        if not self.gaps:
+            return "—"
+        longest, service = max(self.gaps)
+        return f"{median(seconds for seconds, _ in self.gaps):.1f} / {longest:.1f} s ({service})"
 
 
 class Watch:
@@ -61,7 +65,7 @@ class Watch:
         working = {(service, partition): base for base, partitions in told.items() for partition in partitions}
         for place, base in working.items():
             if place in self._idle_since:
-                self.seen.gaps.append(now - self._idle_since.pop(place))
+                self.seen.gaps.append((now - self._idle_since.pop(place), service))
             self.seen.changes += self._working.get(place, base) != base
             self._working[place] = base
         for place in self._working:
