@@ -30,6 +30,10 @@ class Seen:
     gaps: list[tuple[float, str]] = field(default_factory=list)
     restarts: Counter[str] = field(default_factory=Counter)
 
+    @property
+    def longest_s(self) -> float:
+        return max((seconds for seconds, _ in self.gaps), default=0.0)
+
     def failover(self) -> str:
         """The median and the longest gap, in seconds; they hold the detection of a loss too, and end with the opened partition."""
         if not self.gaps:
