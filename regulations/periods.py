@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from regulations.in_force import Directory
 from regulations.model import Act, Length
 from regulations.working_time.instants import ONE_DAY, elapsed, in_zone, instant, wall_clock_reaches
+from schemas.commands import Report
 
 _FORM = re.compile(r"(?P<year>[0-9]{4})-(?:(?P<month>0[1-9]|1[0-2])|Q(?P<quarter>[1-4]))")
 _YEARS = range(1970, 9001)
@@ -94,16 +95,21 @@ def ended(length: Length, zone: ZoneInfo, after: datetime, until: datetime) -> I
 def act_of_period(directory: Directory, period: Period) -> Act:
     """The act that judges the reports of a period, whenever somebody asks: of those that the log had when the period ended,
     the one in force on its last local day. What begins or comes later judges later periods. Raises `NotInForce`."""
-    number = number_of_period(directory, period)
-    return directory.act(number, directory.regulation_on(period.last, number))
+    return directory.act(*law_of_period(directory, period))
 
 
-def number_of_period(directory: Directory, period: Period) -> int:
-    """The last amendment that counted when the period ended; for a period that ended before any law came, the one that
-    brought it, so that it has a law too. Raises `NotInForce`."""
+def law_of_period(directory: Directory, period: Period) -> tuple[int, str]:
+    """The last amendment that counted when the period ended, and the id of the act that judges it; for a period that ended
+    before any law came, the amendment that brought it, so that it has a law too. Raises `NotInForce`."""
     end = elapsed(period.ends_at(directory.zone))
     known = max((note.number for note in directory.amendments if elapsed(note.time) < end), default=0)
-    return max(known, directory.judges_since.number)
+    number = max(known, directory.judges_since.number)
+    return number, directory.regulation_on(period.last, number)
+
+
+def length_of(act: Act, report: Report) -> Length:
+    """Of which periods the act has that report; where it knows no rating, those of the summary."""
+    return act.summary.period if report == "summary" or act.rating is None else act.rating.period
 
 
 def _months_on(day: date, months: int) -> date:

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from schemas.detections import Attachment, Short, Strict, Url
-from schemas.ids import Slug
+from schemas.ids import Slug, period_id
 from schemas.instants import Instant
 
 Words = Annotated[str, StringConstraints(min_length=1, max_length=20_000, pattern=r"\S")]
@@ -250,6 +250,11 @@ class PeriodData(Data):
     period: Annotated[str, StringConstraints(pattern=r"^\d{4}-(0[1-9]|1[0-2]|Q[1-4])$")]
     url: Url | None = None
     note: Words | None = None
+
+    @property
+    def subject_id(self) -> str:
+        """The id that a command about this report must bear (contract, "HTTP")."""
+        return period_id(self.authority, self.report, self.period)
 
 
 class SendSummaryForAgreement(PeriodData):

@@ -17,7 +17,7 @@ from regulations.working_time.explain import (
 )
 from regulations.working_time.wording import duration, moment
 from services.sla.law import Law
-from services.sla.terms import Term, warned_part
+from services.sla.terms import Term, counts_from, warned_part
 
 STARTS = {
     "route": "выявление сообщения",
@@ -92,7 +92,7 @@ def _length(law: Law, found: Term) -> str:
 
 def _readings(law: Law, found: Term) -> Iterator[str]:
     for number in _applied(law, found):
-        if number == 2 and _beginning(law, found) == "first_triage":
+        if number == 2 and counts_from(law, found.rule) == "first_triage":
             yield f"прочтение 2: {BY_TRIAGE}"
         else:
             yield from _noted(law, number)
@@ -138,15 +138,9 @@ def _applied(law: Law, found: Term) -> list[int]:
 def _start(found: Term, law: Law) -> Iterator[str]:
     start = STARTS[found.rule]
     if found.rule in WITH_THE_MESSAGE:
-        start = BEGINNINGS.get(_beginning(law, found), start)
+        start = BEGINNINGS.get(counts_from(law, found.rule), start)
     # The course of every other term tells the instant itself.
     yield f"отсчёт от события: {start}" + (f", {moment(found.starts_at)}" if found.how == "last_day" else "")
-
-
-def _beginning(law: Law, found: Term) -> str:
-    """From what a rule that begins with the message itself counts: `received`, or `detection` or `first_triage`."""
-    known = law.act.rules.get("answer" if found.how == "before" else found.rule)  # type: ignore[call-overload]
-    return "received" if known is not None and known.start == "received" else law.directory.detection_counts
 
 
 def _course(law: Law, found: Term) -> list[str]:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from regulations.directory import Directory
 from regulations.model import Act
-from regulations.periods import Period, act_of_period, number_of_period
+from regulations.periods import Period, law_of_period
 from regulations.working_time.plain_time import PlainTime
 from regulations.working_time.schedule import Schedule
 from regulations.working_time.working_time import WorkingTime
@@ -41,7 +41,7 @@ class Law:
     @classmethod
     def of_period(cls, directory: Directory, period: Period) -> Law:
         """What the deadlines of a period's report are judged by, whenever they begin. Raises `NotInForce`."""
-        return cls.of(directory, number_of_period(directory, period), act_of_period(directory, period).id)
+        return cls.of(directory, *law_of_period(directory, period))
 
     def local(self, at: datetime) -> datetime:
         """The instant with the authority's own offset."""

@@ -16,7 +16,7 @@ from schemas.deadlines import About, OwedBy
 from services.sla.facts import Facts
 from services.sla.law import Law
 from services.sla.said import Said
-from services.sla.terms import has
+from services.sla.terms import counts_from, has
 
 EVERYTHING = "*"
 OF_CASES = frozenset({"case_review", "case_report"})
@@ -260,14 +260,6 @@ def _who(by: str) -> OwedBy:
     return OwedBy(role="coordinator") if by == e.COORDINATOR else _executor(by)
 
 
-def _starts_by(law: Law, rule: str) -> str:
-    """`detected` or `received`; the draft stands before the answer, so it begins when the answer does."""
-    known = law.act.rules.get(rule)  # type: ignore[call-overload]
-    if known is not None and known.before is not None:
-        known = law.act.rules.get(known.before)
-    return known.start if known is not None else "detected"
-
-
 def _begun(case: Case, rules: tuple[str, ...], *, ahead_only: bool = False) -> tuple[Start, ...]:
     """Those of the rules that begin with the message itself and have begun by now, from their first start."""
     starts = ((rule, _first_start(case, rule)) for rule in rules)
@@ -280,7 +272,6 @@ def _first_start(case: Case, rule: str) -> datetime | None:
     known += [waits.data.starts_at for waits in case.said.waiting.values() if waits.data.rule == rule]
     if known:
         return min(known)
-    if _starts_by(case.law, rule) == "received":
-        return case.facts.received_at
-    by_triage = case.law.directory.detection_counts == "first_triage"
-    return case.facts.triaged_at if by_triage else case.facts.detected_at
+    facts = case.facts
+    starts = {"received": facts.received_at, "detection": facts.detected_at, "first_triage": facts.triaged_at}
+    return starts[counts_from(case.law, rule)]

@@ -73,13 +73,22 @@ def has(law: Law, rule: str, *, reduced: bool = False) -> bool:
     if rule == "summary":
         return law.act.summary.due_day is not None
     known = law.act.rules.get(rule)  # type: ignore[call-overload]
-    return known is not None and not (reduced and known.reduced is not None and known.reduced.term is None)
+    return known is not None and known.length(reduced=reduced) is not None
 
 
 def rule_of(law: Law, rule: str) -> Rule:
     """The act's rule. Raises KeyError where it has none."""
     found: Rule = law.act.rules[rule]  # type: ignore[index]
     return found
+
+
+def counts_from(law: Law, rule: str) -> Literal["received", "detection", "first_triage"]:
+    """From what a rule that begins with the message itself counts (reading 2); what stands before the answer begins when the
+    answer does."""
+    known = law.act.rules.get(rule)  # type: ignore[call-overload]
+    if known is not None and known.before is not None:
+        known = law.act.rules.get(known.before)
+    return "received" if known is not None and known.start == "received" else law.directory.detection_counts
 
 
 def warned_part(law: Law, rule: str) -> float:

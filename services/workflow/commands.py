@@ -140,7 +140,7 @@ def _period(rules: Rules, states: Mapping[str, BaseModel], given: Input, command
     data = command.data
     if not isinstance(data, PeriodData) or data.authority not in command.actor.authorities:
         raise guards.unknown("period", "Такого отчёта нет или он вам не доступен.")
-    if command.subject != periods.subject_of(data):
+    if command.subject != data.subject_id:
         raise guards.invalid("/data/period", "Идентификатор не соответствует органу, отчёту и периоду.")
     directory = _law(states, data.authority)
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from regulations.periods import length_of
 from schemas.commands import (
     AgreeRating,
     AgreeSummary,
@@ -29,7 +30,6 @@ from schemas.events import (
     SummaryRefused,
     SummarySentForAgreement,
 )
-from schemas.ids import period_id
 from services.workflow import guards
 from services.workflow.hearing import PeriodHearing
 from services.workflow.state import Period
@@ -69,16 +69,11 @@ def deliver(hearing: PeriodHearing, data: DeliverSummary | DeliverRating) -> Non
     hearing.tell(event(report=data.report, period=data.period, url=data.url, note=data.note, to=to))
 
 
-def subject_of(data: PeriodData) -> str:
-    """The id that a command about this period must bear (contract, "HTTP")."""
-    return period_id(data.authority, data.report, data.period)
-
-
 def fits_the_act(hearing: PeriodHearing, data: PeriodData) -> None:
     """422 for a report that the act does not have, or a period of another length than its own."""
     _, paragraph, _ = _rule(hearing, data.report)
     act = hearing.act
-    length = act.summary.period if data.report == "summary" or not act.rating else act.rating.period
+    length = length_of(act, data.report)
     if hearing.about.length != length:
         wanted = "квартал, например 2026-Q4" if length == "quarter" else "месяц, например 2026-11"
         raise guards.forbidden(act, paragraph, f"Отчётный период – {wanted}.", "/data/period")

@@ -89,7 +89,7 @@ def shaped(
 
 def _unfit(data: Data, subject: str) -> list[Fault]:
     found = []
-    if isinstance(data, PeriodData) and ids.period_id(data.authority, data.report, data.period) != subject:
+    if isinstance(data, PeriodData) and data.subject_id != subject:
         found.append(Fault(pointer="/data/period", detail="period_id в адресе — другого отчёта"))
     return found
 

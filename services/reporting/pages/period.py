@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from regulations.directory import Directory
-from regulations.periods import Period, act_of_period
+from regulations.periods import Period, act_of_period, length_of
 from schemas.commands import Report
 from schemas.ids import period_id
 from services.reporting.context import Context
@@ -69,5 +69,4 @@ async def _told(
 def running(law: Directory, report: Report, now: datetime) -> Period:
     """The period of today, as long as the act of today has it."""
     act = law.act(law.number, law.regulation_at(now))
-    length = act.summary.period if report == "summary" or act.rating is None else act.rating.period
-    return Period.containing(now.astimezone(law.zone).date(), length)
+    return Period.containing(now.astimezone(law.zone).date(), length_of(act, report))

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from regulations.directory import Directory, NotInForce, evolve
-from regulations.periods import Period, act_of_period, ended, number_of_period
+from regulations.periods import Period, act_of_period, ended, law_of_period
 from tests.unit.sla.law import act_of, amended, file_of
 
 MONTHLY, QUARTERLY = "kbr-2022-137", "kbr-2027-1"
@@ -42,7 +42,8 @@ def two_acts(first_day: str = "2027-01-01", second_came: datetime | None = None)
 
 def judged(directory: Directory, name: str) -> tuple[str, int]:
     period = Period.parse(name)
-    return act_of_period(directory, period).id, number_of_period(directory, period)
+    number, _ = law_of_period(directory, period)
+    return act_of_period(directory, period).id, number
 
 
 @pytest.mark.parametrize("name", ["2026", "2026-13", "2026-Q5", "2026-1", "26-11", "2026-11-01", "0000-11", "9001-Q1"])
