@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
-from uuid import uuid4
 
 import typer
 from pydantic import TypeAdapter, ValidationError
@@ -18,8 +17,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from schemas import topics
-from schemas.envelope import CONTENT_TYPE, Envelope, schema_of
-from schemas.inbox import TICK, Tick
+from schemas.envelope import CONTENT_TYPE
+from schemas.inbox import Tick
 from services.cli.telling import Refused, told
 from services.runtime import installation
 from services.runtime.broadcast import Broadcast, broadcast
@@ -180,15 +179,8 @@ async def run(settings: Settings) -> None:
 
 
 async def _tick(log: KafkaLog, clock: SimulatedClock) -> list[Position]:
-    envelope = Envelope(
-        id=str(uuid4()),
-        source="/otklik/clock",
-        type=TICK,
-        time=clock.now(),
-        dataschema=schema_of(TICK),
-        data=Tick(why="otklik clock").model_dump(),
-    )
-    said = Broadcast(b"tick", envelope.to_bytes(), {"content-type": CONTENT_TYPE})
+    tick = Tick(why="otklik clock").enveloped("/otklik/clock", clock.now())
+    said = Broadcast(b"tick", tick.to_bytes(), {"content-type": CONTENT_TYPE})
     # A transactional id of its own: it must not fence an amendment that is on its way.
     (ticks,) = await broadcast(log, topics.INBOX, [said], name="clock", clock=clock)
     return ticks

@@ -16,7 +16,7 @@ from regulations.directory import Directory, amended, evolve, faults
 from regulations.load import SHIPPED, LawFiles, WrongLaw, load
 from regulations.working_time.library_years import library_years
 from schemas import topics
-from schemas.envelope import CONTENT_TYPE, Envelope, schema_of
+from schemas.envelope import CONTENT_TYPE, Envelope
 from schemas.events import Amended
 from schemas.inbox import AMENDMENT, Amendment
 from services.cli.telling import Refused, told
@@ -90,17 +90,9 @@ async def apply(settings: Settings, log: KafkaLog, clock: Clock, files: LawFiles
 def _value(
     directory: Directory | None, authority: str, position: int, amendment: Amendment, now: datetime
 ) -> Broadcast:
-    envelope = Envelope(
-        # Two that apply the same files at once give the same ids, and the second has no effect.
-        id=law.amendment_id(directory, authority, position, amendment),
-        source="/otklik/law-apply",
-        type=AMENDMENT,
-        subject=authority,
-        time=now,
-        dataschema=schema_of(AMENDMENT),
-        authority=authority,
-        data=amendment.model_dump(mode="json", exclude_none=True),
-    )
+    # Two that apply the same files at once give the same ids, and the second has no effect.
+    identity = law.amendment_id(directory, authority, position, amendment)
+    envelope = amendment.enveloped(identity, "/otklik/law-apply", authority, now)
     return Broadcast(authority.encode(), envelope.to_bytes(), {"content-type": CONTENT_TYPE})
 
 

@@ -12,11 +12,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
-from uuid import uuid4
 
 from schemas import topics
-from schemas.envelope import CONTENT_TYPE, Envelope, schema_of
-from schemas.inbox import TICK, Tick
+from schemas.envelope import CONTENT_TYPE
+from schemas.inbox import Tick
 from services.runtime.appender import Overloaded
 from services.runtime.clock import Clock
 from services.runtime.gate import Appending
@@ -153,14 +152,7 @@ class Ticker:
 
     async def _tick(self, number: int, due_at: datetime | None, why: str) -> None:
         now = self._clock.now()
-        tick = Envelope(
-            id=str(uuid4()),
-            source=SOURCE,
-            type=TICK,
-            time=now,
-            dataschema=schema_of(TICK),
-            data=Tick(why=why).model_dump(mode="json"),
-        )
+        tick = Tick(why=why).enveloped(SOURCE, now)
         headers = {CONTENT_TYPE_HEADER: CONTENT_TYPE}
         position = await self._appender.append(Outgoing(topics.INBOX, KEY, tick.to_bytes(), headers, number))
         # An append that hung, or a process that slept, says nothing of the difference between the clocks.

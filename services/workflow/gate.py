@@ -13,7 +13,7 @@ import structlog
 from schemas import topics
 from schemas.commands import cloud_type
 from schemas.envelope import CONTENT_TYPE, Actor, Envelope, schema_of
-from schemas.inbox import AMENDMENT, Amendment
+from schemas.inbox import Amendment
 from schemas.outcomes import Accepted, Problem
 from services.runtime import gate, problems, telemetry
 from services.runtime.broadcast import Broadcast, broadcast
@@ -123,17 +123,7 @@ class AmendmentGate:
 
     async def submit(self, authority: str, amendment: Amendment, amendment_id: str, actor: Actor) -> StoredOutcome:
         """Broadcast and wait until every partition has folded it. Raises ProblemError as the deciders refuse, 503, 504."""
-        envelope = Envelope(
-            id=amendment_id,
-            source=SOURCE,
-            type=AMENDMENT,
-            subject=authority,
-            time=self._clock.now(),
-            dataschema=schema_of(AMENDMENT),
-            authority=authority,
-            actor=actor,
-            data=amendment.model_dump(mode="json", exclude_none=True),
-        )
+        envelope = amendment.enveloped(amendment_id, SOURCE, authority, self._clock.now(), actor)
         said = Broadcast(authority.encode(), envelope.to_bytes(), HEADERS)
         # They share a transactional id: a second one at the same time would fence the first.
         async with self._one_at_a_time:

@@ -9,7 +9,6 @@ from regulations.law import amendment_id, differences
 from regulations.load import LawFiles, load
 from regulations.working_time.library_years import library_year
 from schemas.envelope import Envelope
-from schemas.inbox import AMENDMENT
 
 REGIONS = ("kbr", "buryatia")
 """One counts working hours, the other plain ones by day and night: between them they use every clock."""
@@ -39,15 +38,7 @@ def amendments() -> tuple[Envelope, ...]:
         wanted = differences(None, authority, files().acts, years)
         for position, amendment in enumerate(wanted):
             found.append(
-                Envelope(
-                    id=amendment_id(None, region, position, amendment),
-                    source="/simulation/law",
-                    type=AMENDMENT,
-                    subject=region,
-                    time=START,
-                    authority=region,
-                    data=amendment.model_dump(mode="json", exclude_none=True),
-                )
+                amendment.enveloped(amendment_id(None, region, position, amendment), "/simulation/law", region, START)
             )
     return tuple(found)
 

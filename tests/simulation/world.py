@@ -14,7 +14,7 @@ from random import Random
 from unittest.mock import patch
 from uuid import UUID
 
-from schemas import topics
+from schemas import inbox, topics
 from schemas.envelope import Envelope
 from services.runtime import assignment, folding, sweeping
 from services.runtime.decider import Decider
@@ -22,7 +22,6 @@ from services.runtime.log import Outgoing, TopicPartition
 from services.runtime.memory_store import MemoryStore
 from services.runtime.states import States
 from services.runtime.transaction import Limits
-from services.sla import ticks
 from tests.simulation import law, replica
 from tests.simulation.clients import HEADERS, Clients
 from tests.simulation.deciders import NextWorkflow, SimSla, SimWorkflow, envelope_of
@@ -133,7 +132,9 @@ class World:
         try:
             with ExitStack() as stack:
                 stack.enter_context(self.loop.running())
-                stack.enter_context(patch.object(ticks, "uuid4", lambda: UUID(int=names.getrandbits(128), version=4)))
+                stack.enter_context(
+                    patch.object(inbox, "random_id", lambda: str(UUID(int=names.getrandbits(128), version=4)))
+                )
                 stack.enter_context(patch.object(Envelope, "from_bytes", staticmethod(envelope_of)))
                 stack.enter_context(patch.object(folding, "PIECE", limits.piece))
                 stack.enter_context(patch.object(sweeping, "PAGE", limits.page))
