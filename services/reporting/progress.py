@@ -41,7 +41,7 @@ class Progress:
             async with asyncio.timeout(PATIENCE_S):
                 return await self._reached()
         except TimeoutError:
-            raise LogError(f"no answer within {PATIENCE_S:.0f} s") from None
+            raise LogError(f"нет ответа за {PATIENCE_S:.0f} с") from None
 
     async def _reached(self) -> datetime | None:
         events = [TopicPartition(topics.EVENTS, number) for number in range(self._partitions)]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from services.runtime.decider import Decider
 from services.runtime.deciding import Judge
 from services.runtime.folding import Folder
-from services.runtime.log import Log, LogError, Member, Session, TopicPartition
+from services.runtime.log import Log, Member, Session, TopicPartition
 from services.runtime.partition import PartitionWorker
 from services.runtime.releasing import release
 from services.runtime.states import PartitionStopped, States
@@ -50,7 +50,6 @@ class CaughtUp:
     quarantine: Sequence[Quarantined]
     quarantined: set[str]
     beginning: int
-    end: int
 
 
 async def catch_up(
@@ -89,7 +88,7 @@ async def catch_up(
         decider, log, store, states, quarantined, partition, owner, place, identity[source], parts.code_version
     )
     place, told = await folder.run(ends | dict(until or {}), read)
-    return CaughtUp(place, told, states, quarantine, quarantined, beginnings[source], ends[source])
+    return CaughtUp(place, told, states, quarantine, quarantined, beginnings[source])
 
 
 async def open_partition(parts: Parts, member: Member, session: Session, partition: int, owner: str) -> PartitionWorker:
@@ -101,7 +100,7 @@ async def open_partition(parts: Parts, member: Member, session: Session, partiti
     caught = await catch_up(parts, partition, owner, session.committed)
     states, quarantined = caught.states, caught.quarantined
     identity = caught.place.identity or {}
-    place = _checked(caught.place, source, partition, caught.beginning, caught.end, caught.told)
+    place = _checked(caught.place, source, partition, caught.beginning, caught.told)
     judge = Judge(decider, states, quarantined, partition, identity[source], parts.shared)
     transactions = Transactions(
         decider, store, session, states, quarantined, partition, owner, place, parts.limits, parts.code_version
@@ -116,14 +115,12 @@ async def open_partition(parts: Parts, member: Member, session: Session, partiti
     return worker
 
 
-def _checked(place: Place, source: str, partition: int, beginning: int, end: int, told: bool) -> Place:
+def _checked(place: Place, source: str, partition: int, beginning: int, told: bool) -> Place:
     """Refuse to go on where records would be skipped unseen."""
     resume = place.offsets[source]
     if resume < beginning:
         why = "не прочитано вовремя" if told else "сколько из этого прочитано, неизвестно"
         raise PartitionStopped(f"{source}/{partition}: что стояло до {beginning}, уже удалено, и {why}")
-    if resume > end:
-        raise LogError(f"{source}/{partition} кончается на {end}, раньше прочитанного ({resume})")
     return place
 
 

@@ -13,7 +13,6 @@ from services.runtime.group_runner import GroupRunner, Units
 from services.runtime.health import Health, PartitionHealth
 from services.runtime.log import Log, LogError, TopicPartition
 from services.runtime.partition import PartitionWorker
-from services.runtime.states import PartitionStopped
 from services.runtime.store import DeciderStore
 from services.runtime.transaction import Limits
 
@@ -51,9 +50,7 @@ class DeciderRunner(GroupRunner):
 
     async def check(self) -> None:
         """Unequal counts would send one message's records to different worlds."""
-        counts = {topic: await self.log.partitions(topic) for topic in self.parts.topics}
-        if len(set(counts.values())) != 1:
-            raise PartitionStopped(f"число партиций этих тем должно быть одно, а оно разное: {counts}")
+        await self.alike(self.parts.topics)
 
     async def work(self, unit: str, leaving: asyncio.Event, health: PartitionHealth) -> None:
         member, number = self.member, int(unit)

@@ -102,7 +102,7 @@ class Folder:
             resume = max(self._progress[0], committed or 0)
             if resume > ends[source]:
                 raise LogError(
-                    f"{source}/{self._partition} ends at {ends[source]}, before what was consumed ({resume})"
+                    f"{source}/{self._partition} кончается на {ends[source]}, раньше прочитанного ({resume})"
                 )
             if self._cursor is not None and resume > self._cursor.offset:
                 self._cursor = None

@@ -107,6 +107,12 @@ class GroupRunner(ABC):
             await self.revoked(frozenset())
             telemetry.unwatch(self.health)
 
+    async def alike(self, topics: Sequence[str]) -> None:
+        """Raises `PartitionStopped` where the topics have not one number of partitions."""
+        counts = {topic: await self.log.partitions(topic) for topic in topics}
+        if len(set(counts.values())) != 1:
+            raise PartitionStopped(f"число партиций этих тем должно быть одно, а оно разное: {counts}")
+
     async def stop(self) -> None:
         """Finish what is in hand and leave; `run` returns then. Bounded."""
         self._stopping.set()

@@ -67,9 +67,7 @@ class ProjectionRunner(GroupRunner):
         return {str(number): frozenset(at for at in partitions if at.partition == number) for number in numbers}
 
     async def check(self) -> None:
-        counts = {topic: await self.log.partitions(topic) for topic in self.projection.topics}
-        if len(set(counts.values())) != 1:
-            raise PartitionStopped(f"число партиций этих тем должно быть одно, а оно разное: {counts}")
+        await self.alike(self.projection.topics)
 
     async def work(self, unit: str, leaving: asyncio.Event, health: PartitionHealth) -> None:
         number, owner = int(unit), self._owner()

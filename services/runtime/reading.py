@@ -53,29 +53,32 @@ class StateReader(Generic[S]):
         """Where what is said of that name stands."""
         return partition_of(name.encode(), self._partitions)
 
-    async def awaited(self, partition: int, key: str, at_least: int | None) -> S | None:
-        """The state; with `at_least`, waits up to 5 s for that sequence. Raises ProblemError 504 when it is there and has not
-        come that far, and 503 when it is not there and the tables are being folded anew."""
+    async def awaited(self, partition: int, keys: Sequence[str], at_least: int | None) -> S | None:
+        """The state under one of the keys, of which at most one has any; with `at_least`, waits up to 5 s for that sequence.
+        Raises ProblemError 504 when it is there and has not come that far, and 503 when it is not there and the tables are
+        being folded anew."""
         loop = asyncio.get_running_loop()
         until = loop.time() + AT_LEAST_SECONDS
         while True:
             change = self._waiter.next_change(partition)
-            found = (await self.states(partition, [key])).get(key)
-            sequence = 0 if found is None else self._sequence(found)
+            found, sequence = await self._look(partition, keys)
             if sequence >= (at_least or 1):
                 return found
             left = until - loop.time()
             if at_least is None or left <= 0:
                 break
             await asyncio.wait({change}, timeout=min(left, LOOK_SECONDS))
-        if sequence:
+        if not sequence:
+            await check_whole(self._store, self._waiter, self._decider.source, partition)
+            # Between the two looks the tables may have come to stand where they stood.
+            found, sequence = await self._look(partition, keys)
+        if found is not None and at_least is not None and sequence < at_least:
             raise problems.not_in_time(None, f"{self._standing} {sequence}, а не {at_least}.")
-        await check_whole(self._store, self._waiter, self._decider.source, partition)
-        # Between the two looks the tables may have come to stand where they stood.
-        found = (await self.states(partition, [key])).get(key)
-        if found is not None and at_least is not None and self._sequence(found) < at_least:
-            raise problems.not_in_time(None, f"{self._standing} {self._sequence(found)}, а не {at_least}.")
         return found
+
+    async def _look(self, partition: int, keys: Sequence[str]) -> tuple[S | None, int]:
+        found = next(iter((await self.states(partition, keys)).values()), None)
+        return found, 0 if found is None else self._sequence(found)
 
     async def states(self, partition: int, keys: Sequence[str]) -> dict[str, S]:
         """Those of the states that are there, by key."""

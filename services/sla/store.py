@@ -37,10 +37,9 @@ class Reader:
         """The facts and deadlines of a message, or of the report of a period by its `period_id`; with `at_least`, waits up to
         5 s until that sequence is folded. Raises ProblemError 504 when the message is there and has not come that far, and
         503 when it is not there and the tables are being folded anew."""
-        partition, period = self._states.partition(message_id), PERIOD + message_id
         # No id is both a message's and a period's.
-        known = await self._states.states(partition, [period])
-        return await self._states.awaited(partition, period if known else MESSAGE + message_id, at_least)
+        keys = [MESSAGE + message_id, PERIOD + message_id]
+        return await self._states.awaited(self._states.partition(message_id), keys, at_least)
 
     async def directory(self, authority: str) -> Directory | None:
         """The authority's law in force, as the first partition has folded it; None where there is none."""

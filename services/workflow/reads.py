@@ -29,7 +29,7 @@ class MessageReader:
     async def message(self, message_id: str, at_least: int | None) -> Message | None:
         """The message; with `at_least`, waits up to 5 s for that sequence. Raises ProblemError 504 when the message is
         there and has not come that far, and 503 when it is not there and the tables are being folded anew."""
-        return await self._states.awaited(self._states.partition(message_id), MESSAGE + message_id, at_least)
+        return await self._states.awaited(self._states.partition(message_id), [MESSAGE + message_id], at_least)
 
     async def messages(self, wanted: Sequence[tuple[int, str]]) -> dict[str, Message]:
         """Messages by id; `wanted` are partitions and ids."""

@@ -56,16 +56,16 @@ class Asked:
 async def run(folder: Path, asked: Asked) -> Report:
     """One run. The seed decides the load and the faults; the machine decides how they meet."""
     async with _alive(folder, asked) as (installation, clocks, cluster):
-        replica = f"http://127.0.0.1:{installation.base + REPLICAS['workflow']}"
-        bases = {"intake": [installation.url("intake")], "workflow": [installation.url("workflow"), replica]}
+        working = _working(installation)
+        bases = {"intake": [installation.url("intake")], "workflow": working["workflow"]}
         load = Load(installation, AUTHORITIES, asked.seed, bases)
         await load.prepare()
         nemesis = Nemesis(installation, asked.seed, clocks, tables=asked.tables, cluster=cluster)
-        watch = Watch(installation, _working(installation))
+        watch = Watch(installation, working)
         began = time.monotonic()
         async with _beside(watch.run()):
             async with asyncio.TaskGroup() as group:
-                working = group.create_task(load.run(asked.citizens, asked.messages))
+                loading = group.create_task(load.run(asked.citizens, asked.messages))
                 group.create_task(vandalise(load))
                 if asked.messages is None:
                     await nemesis.run(asked.seconds, asked.breath)
@@ -73,7 +73,7 @@ async def run(folder: Path, asked: Asked) -> Report:
                 else:
                     wanted = asked.messages
                     await nemesis.each_once(lambda: load.done / wanted)
-                    await working
+                    await loading
             calm = time.monotonic()
             log = await caught_up(installation, load.told, patience_s=180)
             catch_up_s = time.monotonic() - calm

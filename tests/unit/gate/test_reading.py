@@ -63,8 +63,8 @@ async def tables() -> Tables:
 
 
 async def test_without_a_wish_the_state_is_told_as_it_stands(tables: Tables) -> None:
-    assert await tables.reader.awaited(0, KEY, None) == Counter(number=3)
-    assert await tables.reader.awaited(0, "counter/nobody", None) is None
+    assert await tables.reader.awaited(0, [KEY], None) == Counter(number=3)
+    assert await tables.reader.awaited(0, ["counter/nobody"], None) is None
 
 
 async def test_who_waits_is_answered_by_the_save_that_brings_the_state_so_far(
@@ -72,7 +72,7 @@ async def test_who_waits_is_answered_by_the_save_that_brings_the_state_so_far(
 ) -> None:
     monkeypatch.setattr(reading, "LOOK_SECONDS", 60.0)
     monkeypatch.setattr(reading, "AT_LEAST_SECONDS", 60.0)
-    asked = asyncio.create_task(tables.reader.awaited(0, KEY, 5))
+    asked = asyncio.create_task(tables.reader.awaited(0, [KEY], 5))
     for offset, number in enumerate((4, 5), start=1):
         await asyncio.sleep(0)
         assert not asked.done()
@@ -86,7 +86,7 @@ async def test_a_state_that_does_not_come_so_far_in_time_is_told_with_where_it_s
 ) -> None:
     monkeypatch.setattr(reading, "AT_LEAST_SECONDS", 0.0)
     with pytest.raises(ProblemError) as late:
-        await tables.reader.awaited(0, KEY, 9)
+        await tables.reader.awaited(0, [KEY], 9)
     assert (late.value.problem.status, late.value.problem.detail) == (504, "Счёт пока 3, а не 9.")
 
 
@@ -98,7 +98,7 @@ async def test_another_versions_state_is_folded_anew_and_left_as_it_is(tables: T
         row = Kept(KEY, "events", number, number, 0, at, event)
         tables.store.partitions[0].kept[KEY, "events", number] = row
     before = tables.store.partitions[0].states[KEY]
-    assert await tables.reader.awaited(0, KEY, None) == Counter(number=2)
+    assert await tables.reader.awaited(0, [KEY], None) == Counter(number=2)
     assert tables.store.partitions[0].states[KEY] is before
 
 
